@@ -1,0 +1,1 @@
+"""Untrusted submissions: validate, store, score, rank, show."""
