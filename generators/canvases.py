@@ -1,0 +1,1270 @@
+"""Clean paintings that never existed: compositions in historical pigments, painted stroke by stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generators.triplets import Image, Size, random_stream
+
+CANVAS_VERSION = 1
+"""Goes up whenever a canvas changes for the same random stream and size."""
+
+SMALLEST = 64
+"""Shortest side of a canvas in px."""
+
+Field = npt.NDArray[np.float64]
+Colour = tuple[float, float, float]
+Tones = tuple[Colour, ...]
+
+# --- pigments (sRGB, as they look in a varnished oil film) ---
+WHITE, CREAM, YELLOW = (235, 227, 207), (214, 196, 158), (210, 172, 80)
+OCHRE, SIENNA, BURNT, UMBER = (168, 126, 68), (138, 92, 52), (104, 60, 40), (70, 55, 41)
+BROWN, BLACK, GREY = (50, 38, 29), (23, 20, 18), (134, 130, 122)
+VERMILION, LAKE, ROSE = (168, 62, 44), (98, 32, 34), (200, 148, 124)
+AZURITE, ULTRAMARINE, SMALT = (72, 102, 128), (36, 48, 84), (118, 134, 150)
+VERDIGRIS, EARTH_GREEN, OLIVE = (52, 82, 68), (92, 98, 66), (68, 66, 38)
+GOLD, FLESH = (180, 138, 66), (208, 162, 126)
+
+
+def mix(first: Colour, second: Colour, share: float) -> Colour:
+    """Blend two colours; `share` is the second one's."""
+    a, b, c = (p + (q - p) * share for p, q in zip(first, second, strict=True))
+    return a, b, c
+
+
+def ramp(t: Field, *colours: Colour) -> Field:
+    """(h, w) in [0, 1] -> (h, w, 3): the colours in even steps from 0 to 1."""
+    steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(colours))
+    table = np.stack([np.interp(steps, stops, channel) for channel in np.array(colours, np.float64).T], 1)
+    return table[(np.clip(t, 0, 1) * 255).astype(np.intp)]
+
+
+def smoothstep(low: Any, high: Any, t: Field) -> Field:
+    """0 below `low`, 1 above `high`, smooth between."""
+    s = np.clip((t - low) / (high - low), 0, 1)
+    return s * s * (3 - 2 * s)
+
+
+def rounded(points: Any, times: int = 2) -> Field:
+    """Cut the corners of a closed polygon (Chaikin 1974)."""
+    p = np.asarray(points, np.float64)
+    for _ in range(times):
+        q = np.roll(p, -1, 0)
+        p = np.stack([0.75 * p + 0.25 * q, 0.25 * p + 0.75 * q], 1).reshape(-1, 2)
+    return p
+
+
+@dataclass(frozen=True, slots=True)
+class Dabs:
+    """Strokes laid by hand: (n, 4, 2) points and (n,) widths in short sides, (n, 3) colours."""
+
+    points: Field
+    widths: Field
+    colours: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A composition under construction, at a coarse raster. Lengths are in short sides of the canvas.
+
+    `over` holds how many batches of dabs lay below the topmost paint: earlier ones are hidden there.
+    """
+
+    x: Field
+    y: Field
+    colour: Field
+    flow: Field
+    fine: Field
+    over: npt.NDArray[np.int32]
+    rng: np.random.Generator
+    dabs: list[Dabs] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls, size: Size, rng: np.random.Generator, longest: int = 400) -> Sketch:
+        scale = min(1.0, longest / max(size))
+        w, h = max(32, round(size[0] * scale)), max(32, round(size[1] * scale))
+        y, x = (np.mgrid[0:h, 0:w] + 0.5) / min(w, h)
+        return cls(x, y, np.zeros((h, w, 3)), np.zeros((h, w)), np.zeros((h, w)), np.zeros((h, w), np.int32), rng)
+
+    @property
+    def px(self) -> float:
+        return float(1 / (self.y[1, 0] - self.y[0, 0]))
+
+    @property
+    def width(self) -> float:
+        return float(self.x[0, -1] + self.x[0, 0])
+
+    @property
+    def height(self) -> float:
+        return float(self.y[-1, 0] + self.y[0, 0])
+
+    def within(self, x0: float, y0: float, x1: float, y1: float) -> Sketch:
+        """A window onto the same arrays (a thin one at the border where it lies outside)."""
+        p, (h, w) = self.px, self.x.shape
+        c0 = int(np.clip((x0 - self.x[0, 0]) * p, 0, w - 4))
+        r0 = int(np.clip((y0 - self.y[0, 0]) * p, 0, h - 4))
+        c1 = int(np.clip((x1 - self.x[0, 0]) * p + 2, c0 + 4, w))
+        r1 = int(np.clip((y1 - self.y[0, 0]) * p + 2, r0 + 4, h))
+        k = np.s_[r0:r1, c0:c1]
+        return Sketch(self.x[k], self.y[k], self.colour[k], self.flow[k], self.fine[k], self.over[k], self.rng, self.dabs)
+
+    def noise(self, cell: float, octaves: int = 4, stretch: float = 1.0, gain: float = 0.5) -> Field:
+        """Value noise, mean about 0.5, 0-1; cells are `cell` high and `stretch` times as wide."""
+        h, w = self.x.shape
+        total, weight, weights = np.zeros((h, w)), 1.0, 0.0
+        for octave in range(octaves):
+            gh = int(h / (self.px * cell) * 2**octave) + 3
+            gw = int(w / (self.px * cell * stretch) * 2**octave) + 3
+            if octave and min(gh / h, gw / w) > 0.7:
+                break
+            grid = self.rng.random((gh, gw))
+            big = cv2.resize(grid, (w + 2 * w // gw, h + 2 * h // gh), interpolation=cv2.INTER_CUBIC)
+            total += weight * big[-h:, -w:]
+            weights += weight
+            weight *= gain
+        return np.clip((total / weights - 0.5) * 1.5 + 0.5, 0, 1)
+
+    def polygon(self, points: Any) -> Field:
+        """(n, 2) corners -> coverage (h, w) in [0, 1]."""
+        corners = (np.asarray(points, np.float64) - (self.x[0, 0], self.y[0, 0])) * self.px
+        mask = np.zeros(self.x.shape, np.uint8)
+        cv2.fillPoly(mask, [np.rint(corners * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+        return mask / 255.0
+
+    def local(self, cx: float, cy: float, rx: float, ry: float, turn: float = 0.0) -> tuple[Field, Field]:
+        """Coordinates in which the ellipse is the unit circle."""
+        dx, dy = self.x - cx, self.y - cy
+        c, s = np.cos(turn), np.sin(turn)
+        return (dx * c + dy * s) / rx, (dy * c - dx * s) / ry
+
+    def ellipse(self, cx: float, cy: float, rx: float, ry: float, edge: float = 0.03, turn: float = 0.0) -> Field:
+        """Soft-edged ellipse -> coverage; `edge` is relative to the radius."""
+        p, q = self.local(cx, cy, rx, ry, turn)
+        return smoothstep(1 + edge, 1 - edge, np.sqrt(p * p + q * q))
+
+    def lay(self, mask: Any, colour: Any, flow: Any = None, fine: float | None = None) -> None:
+        """Lay a colour (3,) or (h, w, 3) with coverage `mask`; set stroke direction and fineness there."""
+        mask = np.broadcast_to(np.asarray(mask, np.float64), self.x.shape)
+        rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not rows.size:
+            return
+        k = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+        mask, colour = mask[k], np.asarray(colour, np.float64)
+        self.colour[k] += ((colour[k] if colour.ndim == 3 else colour) - self.colour[k]) * mask[..., None]
+        on = mask > 0.5
+        self.over[k][on] = len(self.dabs)
+        if flow is not None:
+            np.copyto(self.flow[k], flow[k] if isinstance(flow, np.ndarray) else flow, where=on)
+        if fine is not None:
+            np.copyto(self.fine[k], fine, where=on)
+
+    def relief(self, mask: Field, roundness: float, bump: Any = 0.0, soft: float = 0.006) -> tuple[Field, Field]:
+        """Light in [0, 1] on the silhouette blown up to a solid, and the direction along its contours."""
+        inside = np.pad((mask > 0.5).astype(np.uint8), 1, mode="edge")
+        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1].astype(np.float64) / self.px
+        u = np.clip(depth / roundness, 0, 1)
+        z = np.sqrt(u * (2 - u)) * roundness + bump
+        gx, gy = self.slope(cv2.GaussianBlur(z, (0, 0), max(0.6, soft * self.px)))
+        return lambert(gx, gy), np.arctan2(gx, -gy)
+
+    def slope(self, z: Field) -> tuple[Field, Field]:
+        """Gradient of a height (h, w) given in short sides."""
+        return cv2.Sobel(z, cv2.CV_64F, 1, 0) * (self.px / 8), cv2.Sobel(z, cv2.CV_64F, 0, 1) * (self.px / 8)
+
+    def solid(self, mask: Field, *colours: Colour, roundness: float = 0.1, bump: Any = 0.0, fine: float | None = None) -> Field:
+        """Model a silhouette in the round, from shadow to light."""
+        light, along = self.relief(mask, roundness, bump)
+        self.lay(mask, ramp(light, *colours), along, fine)
+        return light
+
+    def shade(self, mask: Field, colour: Colour = (18, 14, 12)) -> None:
+        """Glaze a shadow."""
+        self.lay(np.minimum(mask, 0.5), colour)
+
+    def scatter(self, mask: Field, n: int, length: float, width: float, tint: Colour, share: float, angle: Any = None) -> None:
+        """Scatter dabs where `mask` is set: local colour mixed with `tint`, along `angle` (None: any way)."""
+        rows, cols = self.x.shape
+        r, c = self.rng.integers(rows, size=n), self.rng.integers(cols, size=n)
+        keep = mask[r, c] > self.rng.random(n) * 0.9 + 0.05
+        r, c = r[keep], c[keep]
+        k = len(r)
+        a = self.rng.uniform(0, np.pi, k)
+        if angle is not None:
+            a = np.broadcast_to(angle, mask.shape)[r, c] + 0.25 * (a - np.pi / 2)
+        centre = np.stack([self.x[r, c], self.y[r, c]], 1) + self.rng.normal(0, 0.5 / self.px, (k, 2))
+        local = self.colour[r, c]
+        colour = local + (np.array(tint) - local) * (share * self.rng.uniform(0.2, 1.2, (k, 1)))
+        self.strokes(centre, a, length * self.rng.uniform(0.5, 1.3, k), width * self.rng.uniform(0.6, 1.3, k), colour)
+
+    def strokes(self, centre: Any, angle: Any, length: Any, width: Any, colour: Any, bend: float = 0.4) -> None:
+        """Add curved dabs by centre (n, 2), direction, length, width and colour (broadcast to n)."""
+        centre = np.asarray(centre, np.float64)
+        k = len(centre)
+        turn = np.broadcast_to(angle, k)[:, None] + self.rng.uniform(-bend, bend, (k, 1)) * np.array([-1, 0, 1])
+        step = np.stack([np.cos(turn), np.sin(turn)], 2) * (np.broadcast_to(length, k)[:, None, None] / 3)
+        path = np.concatenate([np.zeros((k, 1, 2)), np.cumsum(step, 1)], 1)
+        path += centre[:, None] - path.mean(1, keepdims=True)
+        self.dabs.append(Dabs(path, np.broadcast_to(width, k), np.broadcast_to(np.asarray(colour, np.float64), (k, 3))))
+
+    def line(self, points: Any, width: float, colour: Colour) -> None:
+        """Add one dab along a parabola through three points, or straight between two."""
+        p = np.asarray(points, np.float64)
+        t = np.linspace(0, 1, 4)[:, None]
+        if len(p) == 2:
+            path = p[0] + (p[1] - p[0]) * t
+        else:
+            path = p[0] * (2 * (t - 0.5) * (t - 1)) + p[1] * (4 * t * (1 - t)) + p[2] * (2 * t * (t - 0.5))
+        self.dabs.append(Dabs(path[None], np.array([width]), np.array([colour], np.float64)))
+
+
+def lambert(gx: Field, gy: Field) -> Field:
+    """Light from the upper left on a surface of the given slope, in [0, 1]."""
+    light = (0.52 * gx + 0.58 * gy + 0.62) / np.sqrt(1 + gx * gx + gy * gy)
+    return np.clip(light * 0.98 - 0.04, 0, 1)
+
+
+def _pick(rng: np.random.Generator, options: Any) -> Any:
+    return options[int(rng.integers(len(options)))]
+
+
+# --- open air ---
+# zenith, middle, horizon, cloud shadow, cloud light, land shadow, land, land light
+MOODS: dict[str, tuple[Colour, ...]] = {
+    "day": (AZURITE, SMALT, CREAM, (128, 126, 126), WHITE, (40, 40, 24), EARTH_GREEN, (170, 160, 96)),
+    "evening": ((88, 100, 112), (176, 150, 110), (240, 204, 130), (120, 92, 76), (246, 214, 156), (36, 26, 16), (92, 74, 38), (192, 146, 70)),
+    "grey": ((112, 116, 118), (156, 154, 146), (206, 198, 178), (96, 94, 92), (216, 210, 196), (42, 36, 26), (98, 86, 56), (158, 140, 94)),
+    "storm": ((40, 44, 50), (70, 72, 74), (150, 140, 116), (30, 32, 36), (146, 136, 116), (20, 18, 14), (52, 48, 32), (120, 104, 62)),
+    "winter": ((150, 164, 172), (196, 198, 192), (228, 218, 198), (166, 166, 162), (236, 230, 216), (110, 104, 94), (196, 192, 180), (238, 234, 222)),
+    "night": ((10, 14, 20), (20, 26, 34), (54, 58, 56), (16, 18, 22), (88, 88, 78), (8, 8, 8), (22, 22, 18), (48, 46, 34)),
+    "dawn": ((112, 130, 152), (196, 176, 164), (240, 206, 176), (140, 126, 132), (246, 222, 196), (52, 44, 40), (110, 106, 72), (190, 172, 118)),
+    "brown": ((120, 104, 78), (160, 138, 100), (198, 174, 128), (104, 88, 64), (210, 188, 146), (40, 28, 16), (96, 72, 42), (166, 132, 80)),
+}
+
+
+def _sky(s: Sketch, mood: tuple[Colour, ...], horizon: float) -> None:
+    rng = s.rng
+    t = np.clip(s.y / horizon, 0, 1)
+    s.lay(np.ones_like(t), ramp(t ** rng.uniform(0.7, 1.3), *mood[:3]), 0.15 * (s.noise(0.5, 2) - 0.5))
+    low = s.noise(rng.uniform(0.25, 0.6), 5, stretch=rng.uniform(1.2, 3), gain=0.55)
+    low += 0.15 * np.cos(t * rng.uniform(2, 7) + rng.uniform(0, 6))
+    cover = smoothstep(0.0, rng.uniform(0.12, 0.4), low - rng.uniform(0.3, 0.62)) * smoothstep(1.02, 0.75, t)
+    soft = cv2.GaussianBlur(low, (0, 0), 0.02 * s.px)
+    lit = 0.5 + 2.2 * (np.roll(soft, (3, 3), (0, 1)) * 0 + cv2.GaussianBlur(low, (0, 0), 0.07 * s.px) - soft) * -1.0
+    gy = cv2.Sobel(soft, cv2.CV_64F, 0, 1) + cv2.Sobel(soft, cv2.CV_64F, 1, 0)
+    lit = 0.55 + gy * 0.09 * s.px / 4 - 0.25 * (low - 0.5)
+    s.lay(cover, ramp(lit, mood[3], mix(mood[3], mood[4], 0.55), mood[4]), 0.8 * (s.noise(0.2, 3) - 0.5))
+
+
+def _tree(s: Sketch, x: float, base: float, r: float, tones: tuple[Colour, Colour, Colour], bare: bool = False) -> None:
+    rng = s.rng
+    lean = rng.normal(0, 0.25) * r
+    cy = base - r * rng.uniform(1.5, 2.2)
+    trunk = r * rng.uniform(0.08, 0.14)
+    top = (x + lean, cy)
+    bole = [(x - trunk * 1.5, base), (x - trunk * 0.7, (base + cy) / 2), (top[0] - trunk * 0.3, cy), (top[0] + trunk * 0.3, cy), (x + trunk * 0.7, (base + cy) / 2), (x + trunk * 1.8, base)]
+    w = s.within(x - 2.2 * r, cy - 2 * r, x + 2.2 * r, base + 0.1 * r)
+    w.solid(w.polygon(bole), mix(tones[0], BLACK, 0.3), mix(UMBER, tones[0], 0.4), mix(OCHRE, tones[1], 0.4), roundness=trunk)
+    for _ in range(7 if bare else 4):
+        a = rng.uniform(-2.6, -0.5)
+        f = rng.uniform(0.3, 0.9)
+        bx, by = x + lean * f, base + (cy - base) * f
+        l = r * rng.uniform(0.7, 1.5)
+        w.line([(bx, by), (bx + 0.5 * l * np.cos(a), by + 0.5 * l * np.sin(a)), (bx + l * np.cos(a - 0.2), by + l * np.sin(a - 0.3))], trunk * 0.5, mix(tones[0], UMBER, 0.5))
+    if bare:
+        n = 60
+        a = rng.uniform(-2.8, -0.3, n)
+        c = np.stack([top[0] + r * np.cos(a) * rng.uniform(0.3, 1.1, n), cy + r * 0.9 * np.sin(a) * rng.uniform(0, 1.2, n)], 1)
+        w.strokes(c, a, np.full(n, r * 0.5), np.full(n, trunk * 0.15), np.array(mix(tones[0], UMBER, 0.4)))
+        return
+    f = np.full(w.x.shape, -1.0)
+    for _ in range(int(rng.integers(8, 16))):
+        a, d = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * r * 0.9
+        px, py, rr = top[0] + 1.1 * d * np.cos(a), cy + 0.8 * d * np.sin(a), r * rng.uniform(0.25, 0.55)
+        f = np.maximum(f, 1 - np.hypot(w.x - px, (w.y - py) * 1.25) / rr)
+    leaf = w.noise(0.16 * r, 3, stretch=1.4, gain=0.7)
+    mask = smoothstep(0.0, 0.25, f + 0.9 * (leaf - 0.55))
+    light, _ = w.relief(mask, 0.35 * r, bump=0.22 * r * leaf)
+    w.lay(mask, ramp(light * 0.75 + 0.35 * (leaf - 0.5) + 0.12, *tones), w.noise(0.2 * r, 2) * 3, 0.3)
+    n = 500
+    w.scatter(mask * smoothstep(0.5, 0.8, light), n, r * 0.09, r * 0.035, mix(tones[2], YELLOW, 0.15), 0.7)
+    w.scatter(mask * smoothstep(0.6, 0.3, light), n // 2, r * 0.1, r * 0.04, mix(tones[0], BLACK, 0.2), 0.6)
+    w.scatter(smoothstep(-0.35, 0.0, f) * (1 - mask), n // 2, r * 0.07, r * 0.03, mix(tones[0], tones[1], 0.5), 0.8)
+
+
+def _figure(s: Sketch, x: float, y: float, h: float) -> None:
+    rng = s.rng
+    coat = _pick(rng, (BLACK, BROWN, LAKE, VERMILION, ULTRAMARINE, OCHRE, CREAM, UMBER))
+    s.line([(x, y), (x + rng.normal(0, 0.04) * h, y - 0.75 * h)], 0.34 * h, coat)
+    s.line([(x - 0.08 * h, y - 0.35 * h), (x - 0.06 * h, y - 0.7 * h)], 0.12 * h, mix(coat, WHITE, 0.35))
+    s.line([(x + 0.01 * h, y - 0.82 * h), (x + 0.02 * h, y - 0.93 * h)], 0.16 * h, mix(FLESH, BROWN, 0.3))
+    s.line([(x - 0.1 * h, y - 0.97 * h), (x + 0.12 * h, y - 0.97 * h)], 0.1 * h, _pick(rng, (BLACK, BROWN, WHITE, VERMILION)))
+
+
+def _cow(s: Sketch, x: float, y: float, h: float) -> None:
+    rng = s.rng
+    coat = _pick(rng, (BURNT, CREAM, BLACK, UMBER, SIENNA))
+    for dx in (-0.6, -0.45, 0.4, 0.55):
+        s.line([(x + dx * h, y - 0.4 * h), (x + dx * h, y)], 0.12 * h, mix(coat, BLACK, 0.45))
+    s.line([(x - 0.65 * h, y - 0.62 * h), (x + 0.6 * h, y - 0.6 * h)], 0.5 * h, coat)
+    s.line([(x - 0.6 * h, y - 0.8 * h), (x + 0.4 * h, y - 0.8 * h)], 0.14 * h, mix(coat, WHITE, 0.4))
+    side = _pick(rng, (-1, 1))
+    s.line([(x + side * 0.75 * h, y - 0.8 * h), (x + side * 0.95 * h, y - 0.5 * h)], 0.24 * h, mix(coat, BLACK, 0.2))
+
+
+def _house(s: Sketch, x: float, y: float, h: float, haze: Colour, share: float) -> None:
+    rng = s.rng
+    wall, roof = mix(_pick(rng, (CREAM, OCHRE, GREY, SIENNA)), haze, share), mix(_pick(rng, (BURNT, UMBER, (150, 80, 52))), haze, share)
+    w_, d = h * rng.uniform(0.8, 1.6), h * rng.uniform(0.4, 0.7)
+    w = s.within(x - 2.5 * h, y - 4 * h, x + w_ + 2.5 * h, y + 0.5 * h)
+    ridge = y - h * 1.5
+    w.lay(w.polygon([(x, y), (x, y - 0.8 * h), (x + d / 2, ridge), (x + d, y - 0.8 * h), (x + d, y)]), wall, np.pi / 2)
+    w.lay(w.polygon([(x + d, y), (x + d, y - 0.8 * h), (x + d + w_, y - 0.8 * h), (x + d + w_, y)]), mix(wall, mix(BROWN, haze, share), 0.5), 0.0)
+    w.lay(w.polygon([(x + d / 2, ridge), (x + d, y - 0.8 * h), (x + d + w_, y - 0.8 * h), (x + d / 2 + w_, ridge)]), roof, 1.0)
+    w.line([(x + d * 0.45, y), (x + d * 0.45, y - 0.4 * h)], 0.18 * h, mix(BROWN, haze, share))
+    w.line([(x + d + w_ * 0.5, y - 0.3 * h), (x + d + w_ * 0.5, y - 0.55 * h)], 0.15 * h, mix(BROWN, haze, share))
+    if rng.random() < 0.5:
+        t = x + d + w_ * 1.1
+        w.lay(w.polygon([(t, y), (t, y - 1.9 * h), (t + 0.5 * h, y - 1.9 * h), (t + 0.5 * h, y)]), mix(wall, mix(UMBER, haze, share), 0.4), np.pi / 2)
+        w.lay(w.polygon([(t - 0.03 * h, y - 1.9 * h), (t + 0.25 * h, y - 3.4 * h), (t + 0.53 * h, y - 1.9 * h)]), mix(roof, BLACK, 0.2), np.pi / 2)
+
+
+def _ridge(s: Sketch, base: float, rough: float, cell: float) -> Field:
+    """A skyline y(x) as (w,), jagged by `rough`."""
+    h, w = s.x.shape
+    line = np.zeros(w)
+    for octave in range(5):
+        grid = s.rng.random((1, int(s.width / cell * 2**octave) + 4))
+        line += cv2.resize(np.repeat(grid, 2, 0), (w, 2), interpolation=cv2.INTER_CUBIC)[0] / 2**octave
+    return base - rough * (line / 1.94 - 0.5)
+
+
+def landscape(s: Sketch) -> None:
+    """Sky, ridges in aerial perspective, water or road, trees, staffage."""
+    rng = s.rng
+    name = _pick(rng, ("day", "day", "evening", "evening", "grey", "grey", "storm", "winter", "night", "dawn", "brown"))
+    mood = MOODS[name]
+    H, W = s.height, s.width
+    horizon = H * rng.uniform(0.42, 0.72)
+    _sky(s, mood, horizon)
+    if name == "night" or (name == "evening" and rng.random() < 0.5):
+        cx, cy = W * rng.uniform(0.25, 0.75), horizon * rng.uniform(0.35, 0.9)
+        glow = np.exp(-np.hypot(s.x - cx, s.y - cy) * rng.uniform(3, 6))
+        s.lay(0.75 * glow, (246, 222, 160) if name != "night" else (150, 150, 128))
+        s.lay(s.ellipse(cx, cy, 0.022, 0.022, 0.2), (250, 238, 200) if name != "night" else (214, 210, 180))
+    n = int(rng.integers(3, 6))
+    haze = mood[2]
+    for k in range(n):
+        depth = (k + 0.3) / n
+        base = horizon + (H - horizon) * (k / n) ** 1.5
+        rough = rng.uniform(0.05, 0.25) * (1 - depth) if k < n - 1 else 0.1
+        ridge = _ridge(s, base + rough * 0.3, rough, rng.uniform(0.4, 1.2))
+        if rng.random() < 0.6:
+            bush = _ridge(s, 0, 0.2 * (0.25 + depth), 0.12)
+            ridge = ridge + np.minimum(bush, 0) * 0.6
+        mask = np.clip((s.y - ridge[None]) * s.px + 0.5, 0, 1)
+        tone = s.noise(0.05 + 0.2 * depth, 5, stretch=5 - 3 * depth, gain=0.6) * 0.9 - 0.2 * (s.y - ridge[None]) / H + 0.08
+        veil = (1 - depth) ** 1.6 * 0.85
+        cool = mix(haze, mood[0], 0.45)
+        ground = [mix(c, cool, veil) for c in mood[5:8]]
+        s.lay(mask, ramp(tone, *ground), 0.25 * (s.noise(0.3, 2) - 0.5), 0.0)
+        if k == n - 2 and rng.random() < 0.55:
+            _water(s, mood, horizon, base)
+        if 0 < k < n - 1 and rng.random() < 0.7:
+            for _ in range(int(rng.integers(1, 4))):
+                _house(s, W * rng.uniform(0.05, 0.9), base + 0.02, 0.05 + 0.06 * depth * rng.random(), cool, veil)
+        if 0 < k < n - 1:
+            for _ in range(int(rng.integers(0, 7))):
+                tones = (mix(mood[5], cool, veil), mix(mix(mood[6], OLIVE, 0.4), cool, veil), mix(mood[7], cool, veil))
+                _tree(s, W * rng.uniform(0, 1), base + 0.03, rng.uniform(0.03, 0.05) + 0.06 * depth, tones, name == "winter")
+    ground = s.y > H * 0.75
+    if rng.random() < 0.5:
+        _path(s, mood, horizon)
+    for _ in range(int(rng.integers(0, 7))):
+        y = rng.uniform(horizon + 0.4 * (H - horizon), H * 0.93)
+        _pick(rng, (_figure, _figure, _cow))(s, W * rng.uniform(0.1, 0.9), y, (0.03 + 0.09 * (y - horizon) / (H - horizon)))
+    side = _pick(rng, (0.0, 1.0))
+    for _ in range(int(rng.integers(0, 4))):
+        x = W * abs(side - rng.uniform(-0.02, 0.3))
+        tones = (mix(mood[5], BLACK, 0.3), mix(mix(mood[5], mood[6], 0.8), OLIVE, 0.3), mix(mood[7], mood[6], 0.35))
+        _tree(s, x, H * rng.uniform(0.8, 0.98), rng.uniform(0.14, 0.3), tones, name == "winter")
+    if rng.random() < 0.7:
+        corner = smoothstep(0.0, 0.35, s.y / H - 0.72 - 0.25 * np.abs(s.x / W - side) + 0.15 * s.noise(0.2, 4))
+        s.lay(0.8 * corner, mix(mood[5], BLACK, 0.4))
+        s.scatter(corner, 400, 0.05, 0.006, mood[6], 0.5, -np.pi / 2)
+    s.scatter(smoothstep(H * 0.6, H, s.y) * (s.y > horizon), 500, 0.03, 0.006, mood[7], 0.45, -np.pi / 2 + 0.3)
+
+
+def _water(s: Sketch, mood: tuple[Colour, ...], horizon: float, y: float) -> None:
+    rng = s.rng
+    cx, rx, ry = s.width * rng.uniform(0.2, 0.8), s.width * rng.uniform(0.3, 0.9), rng.uniform(0.04, 0.14)
+    edge = s.noise(0.1, 3, stretch=6) - 0.5
+    p, q = s.local(cx, y + ry, rx, ry)
+    mask = smoothstep(1.08, 0.95, np.hypot(p, q) + 0.7 * edge)
+    sheen = s.noise(0.015, 3, stretch=14)
+    s.lay(mask, ramp(0.65 * sheen + 0.25 - 0.3 * q * 0.5, mix(mood[5], mood[1], 0.3), mix(mood[1], mood[5], 0.15), mood[2]), 0.0, 0.2)
+    s.scatter(mask, 120, 0.06, 0.005, mood[4], 0.6, 0.0)
+
+
+def _path(s: Sketch, mood: tuple[Colour, ...], horizon: float) -> None:
+    rng = s.rng
+    t = np.clip((s.y - horizon) / (s.height - horizon), 0, 1)
+    centre = s.width * (rng.uniform(0.3, 0.7) + rng.uniform(-0.3, 0.3) * t + 0.1 * np.sin(rng.uniform(3, 6) * np.sqrt(t) + rng.uniform(0, 6)))
+    half = 0.01 + 0.22 * t**1.6
+    mask = smoothstep(1.2, 0.8, np.abs(s.x - centre) / half + 0.6 * (s.noise(0.06, 3, stretch=3) - 0.5)) * smoothstep(0.05, 0.2, t)
+    s.lay(0.8 * mask, ramp(s.noise(0.05, 3, stretch=4), mix(mood[6], UMBER, 0.4), mix(mood[7], CREAM, 0.35)), 0.2)
+
+
+def seascape(s: Sketch) -> None:
+    """Low horizon, tall sky, swell and ships."""
+    rng = s.rng
+    name = _pick(rng, ("grey", "day", "storm", "evening", "brown", "dawn", "night"))
+    mood = MOODS[name]
+    H, W = s.height, s.width
+    horizon = H * rng.uniform(0.6, 0.8)
+    _sky(s, mood, horizon)
+    t = np.clip((s.y - horizon) / (H - horizon), 0, 1)
+    sea = np.clip((s.y - horizon) * s.px, 0, 1)
+    warp = s.noise(0.12, 4, stretch=3) - 0.5
+    depth = 1 / (t + 0.12)
+    swell = np.sin(rng.uniform(9, 16) * depth + 7 * warp + 2 * s.x * rng.normal(0, 1)) * 0.5 + 0.5
+    tone = 0.45 * swell ** 1.5 + 0.5 * s.noise(0.03, 4, stretch=5) + 0.15 * (0.5 - t)
+    water = mix(mood[1], VERDIGRIS if name != "evening" else UMBER, 0.35)
+    s.lay(sea, ramp(tone, mix(mood[5], water, 0.35), mix(water, mood[5], 0.25), mix(water, mood[4], 0.6)), 0.12 * np.cos(8 * depth + 7 * warp), 0.2)
+    shade = smoothstep(0.55, 0.7, s.noise(0.3, 2, stretch=4)) * sea
+    s.lay(0.5 * shade, mix(mood[5], BLACK, 0.2))
+    s.scatter(sea * smoothstep(0.7, 1.0, swell), 700, 0.035, 0.005, mood[4], 0.8, 0.05)
+    for size in sorted(rng.uniform(0.02, 0.06, int(rng.integers(2, 7)))):
+        _ship(s, W * rng.uniform(0.03, 0.97), horizon + 0.004 + 0.2 * size, size, mood, 0.5)
+    for _ in range(int(rng.integers(1, 3))):
+        size = rng.uniform(0.14, 0.34)
+        _ship(s, W * rng.uniform(0.15, 0.85), horizon + 0.25 * size + 0.01, size, mood, 0.08)
+
+
+def _ship(s: Sketch, x: float, y: float, h: float, mood: tuple[Colour, ...], veil: float) -> None:
+    rng = s.rng
+    side = _pick(rng, (-1.0, 1.0))
+    w = s.within(x - 1.3 * h, y - 2 * h, x + 1.3 * h, y + 0.7 * h)
+
+    def at(points: Any) -> Field:
+        return np.asarray(points) * (side * h, h) + (x, y)
+
+    hull = mix(_pick(rng, (BROWN, UMBER, BLACK)), mood[2], veil)
+    w.lay(0.55 * w.ellipse(x, y + 0.12 * h, 0.6 * h, 0.14 * h, 0.5), mix(hull, mood[5], 0.5))
+    w.solid(w.polygon(at([(-0.55, -0.22), (-0.42, 0.04), (0.4, 0.05), (0.62, -0.16), (0.3, -0.1), (-0.3, -0.1)])), mix(hull, BLACK, 0.3), hull, mix(hull, OCHRE, 0.5), roundness=0.1 * h)
+    sail = mix(_pick(rng, (CREAM, WHITE, OCHRE, (150, 96, 62))), mood[2], veil)
+    masts = _pick(rng, ((0.0,), (-0.25, 0.2), (-0.32, 0.0, 0.3)))
+    for m in masts:
+        top = -rng.uniform(1.0, 1.5)
+        w.line(at([(m, -0.08), (m, top)]), 0.018 * h, hull)
+        gaff = len(masts) == 1 or rng.random() < 0.3
+        corners = [(m, top + 0.08), (m + 0.5, top * 0.75), (m + 0.42, -0.15), (m, -0.18)] if gaff else None
+        levels = (0.0,) if gaff else (0.0, 0.5)
+        for level in levels:
+            shape = corners or [(m - 0.17 + 0.05 * level, top * (0.93 - 0.45 * level)), (m + 0.13, top * (0.93 - 0.45 * level)), (m + 0.2, top * (0.53 - 0.38 * level)), (m - 0.2, top * (0.53 - 0.38 * level))]
+            w.solid(w.polygon(at(shape)), mix(sail, mood[3], 0.7), sail, mix(sail, WHITE, 0.3), roundness=0.12 * h)
+        w.line(at([(m, top), (m + 0.12, top - 0.02)]), 0.03 * h, mix(_pick(rng, (VERMILION, WHITE, AZURITE)), mood[2], veil))
+    w.line(at([(0.55, -0.17), (0.85, -0.4)]), 0.015 * h, hull)
+
+
+# --- figures ---
+
+SHADOW = (40, 27, 21)
+SKINS: tuple[Tones, ...] = (
+    (SHADOW, (112, 70, 50), (196, 148, 114), (226, 186, 150), (244, 220, 190)),
+    (SHADOW, (92, 56, 40), (170, 122, 90), (206, 162, 124), (228, 192, 152)),
+    (SHADOW, (126, 92, 74), (208, 170, 142), (232, 204, 178), (246, 230, 208)),
+    ((26, 19, 16), (70, 45, 34), (136, 96, 70), (180, 136, 100), (206, 166, 126)),
+)
+CLOTHS: tuple[Tones, ...] = (
+    ((16, 14, 14), (34, 31, 30), (74, 70, 66)),
+    ((40, 16, 16), (112, 38, 34), (182, 92, 68)),
+    ((20, 26, 44), (44, 60, 96), (118, 136, 160)),
+    ((22, 32, 28), (52, 76, 62), (120, 138, 110)),
+    ((58, 38, 24), (150, 112, 64), (214, 182, 116)),
+    ((96, 88, 78), (178, 168, 150), WHITE),
+    ((36, 27, 20), (88, 68, 50), (146, 120, 88)),
+    ((40, 32, 42), (86, 72, 84), (158, 140, 146)),
+    ((18, 14, 12), (52, 38, 28), (104, 76, 52)),
+)
+HAIRS: tuple[Tones, ...] = (
+    ((20, 15, 13), (48, 36, 28), (92, 72, 54)),
+    ((40, 26, 17), (96, 64, 40), (150, 108, 66)),
+    ((74, 52, 30), (156, 118, 66), (212, 176, 112)),
+    ((74, 68, 60), (140, 134, 122), (204, 196, 180)),
+)
+LINEN: Tones = ((104, 96, 86), (196, 188, 172), (242, 237, 224))
+
+
+def _folds(s: Sketch, angle: float, period: float) -> Field:
+    """Height of folded cloth, 0-1: rounded ridges along `angle` that split, bend and run out."""
+    c, d = np.cos(angle), np.sin(angle)
+    u, v = s.x * c + s.y * d, s.y * c - s.x * d
+    warp = s.noise(5 * period, 3) - 0.5
+    first = np.sin(2 * np.pi * (v / period + 1.5 * warp + 0.25 * np.sin(1.3 * u / period)))
+    second = np.sin(2 * np.pi * (v / period * 0.47 + 2.2 * warp + 0.15 * u / period) + s.rng.uniform(0, 6))
+    return 0.5 + 0.3 * second + 0.2 * np.sqrt(np.abs(first)) * np.where(second > 0, 1, -0.6)
+
+
+def _ground(s: Sketch, dark: Colour, light: Colour) -> None:
+    """A plain ground, lighter to one side."""
+    rng = s.rng
+    cx, cy = s.width * rng.uniform(0.4, 0.95), s.height * rng.uniform(0.2, 0.6)
+    glow = np.exp(-((np.hypot(s.x - cx, s.y - cy) * rng.uniform(1.2, 2.2)) ** 2))
+    s.lay(1.0, ramp(glow * 0.8 + 0.3 * (s.noise(0.3, 4) - 0.4), dark, light), 1.2 + 1.2 * (s.noise(0.7, 2) - 0.5))
+
+
+class _Face:
+    """Where things are on a head: p to the right and q down, in half widths and half heights."""
+
+    def __init__(self, cx: float, cy: float, r: float, turn: float, tilt: float, slim: float) -> None:
+        self.c, self.r, self.rx, self.turn, self.tilt = (cx, cy), r, slim * r, turn, tilt
+        self.m = 0.33 * turn
+        self.eyes = (self.m - 0.37 * (1 - 0.18 * turn), self.m + 0.37 * (1 + 0.18 * turn))
+
+    def at(self, *points: tuple[float, float]) -> Field:
+        """Scene coordinates of face points."""
+        p, q = np.array(points).T * [[self.rx], [self.r]]
+        c, s = np.cos(self.tilt), np.sin(self.tilt)
+        return np.stack([self.c[0] + p * c - q * s, self.c[1] + p * s + q * c], 1)
+
+
+def _head(s: Sketch, f: _Face, skin: Tones, age: float) -> None:
+    """Model a face as a relief lit from the upper left, then draw lids, brows, nostrils and mouth."""
+    w = s.within(f.c[0] - 1.3 * f.r, f.c[1] - 1.3 * f.r, f.c[0] + 1.3 * f.r, f.c[1] + 1.3 * f.r)
+    p, q = w.local(*f.c, f.rx, f.r, f.tilt)
+    jaw = p / (1 - 0.24 * np.clip(q, 0, 1.2) ** 2 - 0.06 * np.clip(-q, 0, 1))
+    rho = jaw * jaw + q * q
+    mask = smoothstep(1.06, 0.96, rho)
+
+    def spot(a: float, b: float, wa: float, wb: float) -> Field:
+        return np.exp(-(((p - a) / wa) ** 2) - ((q - b) / wb) ** 2)
+
+    m, nose = f.m, 1.3 * f.m
+    z = 0.8 * np.sqrt(np.clip(1.02 - rho, 0, 1))
+    ridge = np.exp(-(((p - m - (nose - m) * np.clip((q + 0.2) / 0.5, 0, 1)) / 0.12) ** 2))
+    z += 0.2 * ridge * smoothstep(-0.25, 0.3, q) * smoothstep(0.42, 0.34, q) + 0.08 * spot(nose, 0.3, 0.17, 0.08)
+    for e in f.eyes:
+        z += 0.05 * spot(e, -0.24, 0.3, 0.07) - 0.11 * spot(e, -0.08, 0.22, 0.11) + 0.05 * spot(e, -0.06, 0.12, 0.07)
+        z -= age * 0.02 * spot(e, 0.07, 0.16, 0.03)
+    z += 0.06 * spot(m - 0.45, 0.2, 0.22, 0.18) + 0.06 * spot(m + 0.45, 0.2, 0.22, 0.18)
+    z += 0.06 * spot(m, 0.56, 0.26, 0.16) - 0.03 * spot(m, 0.555, 0.2, 0.02) - 0.04 * spot(m, 0.7, 0.16, 0.05) + 0.07 * spot(m, 0.86, 0.2, 0.12)
+    gx, gy = w.slope(cv2.GaussianBlur(z * f.r, (0, 0), max(0.6, 0.02 * f.r * w.px)))
+    light = lambert(gx * 0.9, gy * 0.8)
+    light -= 0.16 * spot(nose + 0.2, 0.3, 0.12, 0.14) + 0.1 * smoothstep(-0.1, 0.9, jaw) + 0.1 * smoothstep(-0.55, -1.0, q)
+    w.lay(mask, ramp(light, *skin), np.arctan2(p, -q), 1.0)
+    rosy = spot(m - 0.5, 0.28, 0.2, 0.16) + spot(m + 0.5, 0.28, 0.2, 0.16) + 0.7 * spot(nose, 0.3, 0.1, 0.08)
+    w.lay(0.3 * mask * rosy, mix(skin[2], VERMILION, 0.5))
+    w.lay(0.7 * mask * np.minimum(1, spot(m, 0.53, 0.17, 0.03) + 0.9 * spot(m, 0.61, 0.13, 0.035)), mix(skin[2], LAKE, 0.55))
+    _features(w, f, skin, spot, mask)
+
+
+def _features(w: Sketch, f: _Face, skin: Tones, spot: Callable[[float, float, float, float], Field], mask: Field) -> None:
+    rng, r, m, nose = w.rng, f.r, f.m, 1.3 * f.m
+    ink, soft = mix(skin[0], BLACK, 0.5), mix(skin[0], skin[1], 0.6)
+    look = rng.uniform(-0.05, 0.05) + 0.03 * f.turn
+    for side, e in zip((-1, 1), f.eyes, strict=True):
+        half = 0.155 * (1 + 0.18 * side * f.turn)
+        w.lay(0.5 * mask * np.minimum(1, 1.2 * spot(e, -0.055, 0.8 * half, 0.032)), mix(skin[2], CREAM, 0.3) if side < 0 else skin[2])
+        w.lay(0.85 * mask * w.ellipse(*f.at((e + look, -0.06))[0], 0.056 * r, 0.046 * r, 0.3), ink)
+        w.line(f.at((e - half, -0.045), (e, -0.115), (e + half, -0.045)), 0.022 * r, mix(ink, soft, 0.4))
+        w.line(f.at((e - half, -0.13), (e, -0.165), (e + half, -0.12)), 0.012 * r, mix(skin[1], soft, 0.3))
+        w.line(f.at((e - 0.8 * half, -0.025), (e, -0.005), (e + 0.8 * half, -0.025)), 0.012 * r, mix(skin[1], skin[2], 0.4))
+        w.line(f.at((e + look - 0.03, -0.08), (e + look - 0.015, -0.08)), 0.016 * r, mix(WHITE, skin[3], 0.4))
+        w.line(f.at((e - 1.3 * half, -0.2 - 0.03 * (side > 0)), (e + 0.2 * half * side, -0.27), (e + 1.3 * half, -0.2 - 0.03 * (side < 0))), 0.03 * r, mix(soft, skin[1], 0.65))
+    w.line(f.at((nose - 0.1, 0.36), (nose + 0.02, 0.395), (nose + 0.14, 0.35)), 0.03 * r, mix(skin[0], skin[1], 0.5))
+    w.line(f.at((nose - 0.06, 0.26), (nose - 0.03, 0.29)), 0.045 * r, skin[4])
+    w.line(f.at((m - 0.21, 0.55), (m - 0.01, 0.575), (m + 0.2, 0.545)), 0.018 * r, mix(LAKE, skin[0], 0.6))
+    w.line(f.at((m - 0.09, 0.605), (m, 0.615)), 0.025 * r, mix(ROSE, skin[3], 0.3))
+
+
+def _beard(s: Sketch, f: _Face, hair: Tones) -> None:
+    n, rng = 60, s.rng
+    u = rng.uniform(-1, 1, n)
+    s.strokes(f.at(*zip(f.m + 0.26 * u, 0.47 + 0.05 * u * u + rng.normal(0, 0.01, n), strict=True)), 0.45 * np.sign(u) + f.tilt, 0.16 * f.r, 0.016 * f.r, ramp(rng.random((1, n)) * 0.8, *hair)[0])
+    if rng.random() < 0.6:
+        wide = rng.choice([0.1, 0.45])
+        v = rng.uniform(0.72, 1.12, n * 3)
+        x = rng.uniform(-1, 1, n * 3) * wide * (1.3 - v * 0.6)
+        s.strokes(f.at(*zip(f.m + x, v, strict=True)), np.pi / 2 - x + f.tilt, 0.2 * f.r, 0.018 * f.r, ramp(rng.random((1, n * 3)) * 0.8, *hair)[0])
+
+
+def _hair(s: Sketch, f: _Face, hair: Tones, long: bool, front: bool) -> None:
+    """Hair behind the head, or its front above the brow."""
+    rng, r, (cx, cy) = s.rng, f.r, f.c
+    w = s.within(cx - 1.8 * r, cy - 1.6 * r, cx + 1.8 * r, cy + 1.9 * r)
+    p, q = w.local(cx, cy, f.rx, r, f.tilt)
+    strands = w.noise(0.035 * r / 0.2, 3, stretch=0.4)
+    curl = 0.12 * (w.noise(0.35 * r, 3) - 0.5)
+    if front:
+        line = -0.6 + 0.55 * np.clip(np.abs(p - f.m * 0.7), 0, 1.2) ** 2.5 + curl
+        mask = smoothstep(0.06, -0.06, q - line) * smoothstep(1.12, 1.02, (p / 1.08) ** 2 + (q / 1.1) ** 2)
+    else:
+        top = (p / 1.22) ** 2 + ((q + 0.1) / 1.12) ** 2
+        fall = (p / (1.3 + 0.1 * np.sin(6 * q))) ** 2 + ((q - 0.45) / 0.95) ** 2 if long else top
+        mask = smoothstep(1.08, 0.96, np.minimum(top, fall) + curl * 2)
+    light, _ = w.relief(mask, 0.4 * r, 0.03 * r * strands)
+    along = np.where(q < 0, np.arctan2(p * f.rx, -(q * r)), np.pi / 2 + 0.4 * np.sin(8 * q + 3 * p))
+    w.lay(mask, ramp(light * 0.75 + 0.35 * (strands - 0.55) - 0.12 * p, *hair), along, 0.5)
+    w.scatter(mask * smoothstep(0.3, 0.6, light), 300, 0.2 * r, 0.012 * r, hair[2], 0.5, along)
+    w.scatter(mask * (mask > 0.9), 200, 0.14 * r, 0.012 * r, hair[0], 0.4, along)
+
+
+def portrait(s: Sketch) -> None:
+    """Head and shoulders or half length before a plain ground, with collar, hair and perhaps a hat."""
+    rng = s.rng
+    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, BROWN), (BLACK, UMBER), ((34, 27, 21), (104, 86, 60)), ((28, 30, 26), (84, 86, 70)), ((60, 56, 50), (140, 132, 118)), ((24, 14, 13), (84, 38, 30)))))
+    H, W = s.height, s.width
+    r = rng.uniform(0.15, 0.27)
+    f = _Face(W / 2 + rng.normal(0, 0.08) * min(W, 1.3), H * (0.46 - (rng.uniform(0, 0.1) if r < 0.22 else 0)), r, _pick(rng, (-1.0, -0.75, -0.4, 0.4, 0.7)) * rng.uniform(0.8, 1), rng.normal(0, 0.07), rng.uniform(0.7, 0.78))
+    woman, age = rng.random() < 0.45, rng.random() ** 2
+    skin, hair = _pick(rng, (SKINS[0], SKINS[0], SKINS[1], SKINS[2], SKINS[3])), HAIRS[3] if age > 0.6 else _pick(rng, HAIRS[:3])
+    cloth = _pick(rng, CLOTHS) if rng.random() < 0.5 else CLOTHS[8 * int(rng.integers(2))]
+    long = woman or rng.random() < 0.5
+    _hair(s, f, hair, long, front=False)
+    _torso(s, f, cloth, skin, woman)
+    _head(s, f, skin, age)
+    if not woman and rng.random() < 0.6:
+        _beard(s, f, hair)
+    _hair(s, f, hair, long, front=True)
+    hat = rng.random()
+    if woman and hat < 0.5:
+        _cap(s, f)
+    elif hat < 0.45:
+        _hat(s, f, _pick(rng, (CLOTHS[0], CLOTHS[8], CLOTHS[0], CLOTHS[1])))
+    elif hat < 0.55:
+        wrap = _pick(rng, CLOTHS[1:6])
+        shape = s.polygon(rounded(f.at((-1.15, -0.5), (-0.95, -1.25), (0.2, -1.5), (1.25, -1.1), (1.3, -0.2), (0.4, -0.62))))
+        s.solid(shape, *wrap, roundness=0.35 * r, bump=0.25 * r * _folds(s, -0.35, 0.3 * r))
+
+
+def _torso(s: Sketch, f: _Face, cloth: Tones, skin: Tones, woman: bool) -> None:
+    rng, r, (cx, cy), bottom = s.rng, f.r, f.c, s.height + 0.3
+    chin, wide = cy + r, rng.uniform(1.75, 2.2) * r
+    lean = 0.25 * f.turn * r
+    neck = s.polygon(rounded([(cx - 0.42 * r, cy + 0.3 * r), (cx + 0.5 * r, cy + 0.3 * r), (cx + 0.62 * r, chin + 0.55 * r), (cx + lean, chin + 0.9 * r), (cx - 0.6 * r, chin + 0.5 * r)]))
+    s.lay(neck, ramp(0.62 - 0.5 * (s.x - cx) / r - 0.75 * smoothstep(chin + 0.45 * r, chin - 0.1 * r, s.y) * smoothstep(cx - 0.5 * r, cx, s.x), *skin), 1.4, 0.5)
+    left, right = cx - wide + lean, cx + wide + lean
+    body = rounded([(cx - 0.55 * r, chin + 0.25 * r), (left + 0.5 * r, chin + 0.6 * r), (left, chin + 1.3 * r), (left - 0.3 * r, bottom), (right + 0.3 * r, bottom), (right, chin + 1.3 * r), (right - 0.5 * r, chin + 0.62 * r), (cx + 0.6 * r, chin + 0.25 * r), (cx + lean, chin + (1.1 if woman else 0.6) * r)])
+    mask = s.polygon(body)
+    s.solid(mask, *cloth, roundness=0.9 * r, bump=0.12 * r * _folds(s, rng.uniform(1.1, 2.0), rng.uniform(0.35, 0.6) * r))
+    for side, x in ((-1, left), (1, right)):
+        arm = rounded([(x - side * 0.75 * r, chin + 0.75 * r), (x - side * 0.1 * r, chin + 0.8 * r), (x + side * 0.45 * r, chin + 1.9 * r), (x + side * 0.6 * r, bottom), (x - side * 0.35 * r, bottom), (x - side * 0.4 * r, chin + 1.9 * r)])
+        m = s.polygon(arm)
+        s.shade(0.5 * cv2.GaussianBlur(m, (0, 0), 0.08 * r * s.px) * mask, cloth[0])
+        s.solid(m, *cloth, roundness=0.4 * r, bump=0.16 * r * _folds(s, 0.35 * side + rng.normal(0, 0.3), 0.4 * r))
+    middle = cx + 1.6 * lean
+    for k in range(12 if rng.random() < 0.5 else 0):
+        y = chin + (0.95 + 0.22 * k) * r
+        s.line([(middle - 0.02 * r, y), (middle + 0.02 * r, y + 0.02 * r)], 0.07 * r, mix(cloth[2], GOLD, 0.5))
+    _collar(s, f, _pick(rng, ("ruff", "flat", "flat", "lace", "plain", "chain") if not woman else ("ruff", "lace", "veil", "pearls", "pearls", "flat")), cloth, lean)
+
+
+def _collar(s: Sketch, f: _Face, kind: str, cloth: Tones, lean: float) -> None:
+    rng, r, cx, y = s.rng, f.r, f.c[0], f.c[1] + 1.12 * f.r
+    if kind == "ruff":
+        rx, ry = rng.uniform(1.15, 1.5) * r, rng.uniform(0.36, 0.5) * r
+        p, q = s.local(cx + 0.3 * lean, y, rx, ry, f.tilt)
+        turn = np.arctan2(q, p)
+        rho = np.sqrt(p * p + q * q)
+        pleat = np.sin(34 * turn + 2 * np.sin(3 * turn))
+        s.shade(0.5 * smoothstep(1.25, 0.9, rho - 0.15 * q), cloth[0])
+        s.lay(smoothstep(1.04, 0.97, rho + 0.02 * pleat), ramp(0.52 + 0.22 * pleat * rho - 0.28 * p + 0.3 * (rho - 0.8) - 0.25 * smoothstep(0.6, 0.3, rho), *LINEN), np.arctan2(q * ry, p * rx), 0.9)
+        k = 68
+        a = np.arange(k) * 2 * np.pi / k
+        s.strokes(np.stack([cx + 0.3 * lean + 0.97 * rx * np.cos(a), y + 0.97 * ry * np.sin(a)], 1), a + np.pi / 2, 0.09 * r, 0.03 * r, ramp(0.65 - 0.3 * np.cos(a)[None], *LINEN)[0])
+    elif kind in ("flat", "lace", "veil"):
+        drop = rng.uniform(0.55, 0.95) * r
+        pts = [(cx - 0.5 * r, y - 0.3 * r), (cx - 1.2 * r, y + 0.35 * r), (cx - 1.1 * r, y + drop), (cx - 0.25 * r + lean, y + 0.75 * drop), (cx + lean, y + 0.25 * r), (cx + 0.3 * r + lean, y + 0.75 * drop), (cx + 1.2 * r, y + drop), (cx + 1.3 * r, y + 0.35 * r), (cx + 0.58 * r, y - 0.3 * r), (cx + 0.5 * lean, y + 0.22 * r)]
+        mask = s.polygon(rounded(pts, 1))
+        s.shade(0.5 * cv2.GaussianBlur(mask, (0, 0), 0.06 * r * s.px), cloth[0])
+        soft = 0.72 if kind == "veil" else 1.0
+        light, along = s.relief(mask, 0.1 * r, 0.1 * r * s.noise(0.4 * r, 3))
+        s.lay(mask * soft, ramp(light - 0.18 * (s.x - cx) / r - 0.05, *LINEN), along, 0.7)
+        if kind == "lace":
+            rim = mask - (cv2.GaussianBlur(mask, (0, 0), 0.16 * r * s.px) > 0.8)
+            s.scatter(np.clip(rim, 0, 1), 900, 0.05 * r, 0.02 * r, LINEN[0], 0.7)
+            s.scatter(np.clip(rim, 0, 1), 600, 0.04 * r, 0.02 * r, LINEN[2], 0.9)
+    elif kind == "pearls":
+        a = np.linspace(0.15, np.pi - 0.15, 19)
+        c = np.stack([cx + 0.55 * r * np.cos(a), y + 0.02 * r + 0.35 * r * np.sin(a)], 1)
+        s.strokes(c, 0.0, 0.03 * r, 0.07 * r, (204, 196, 178))
+        s.strokes(c - 0.012 * r, 0.0, 0.01 * r, 0.03 * r, (250, 246, 236))
+    else:
+        s.solid(s.polygon(rounded([(cx - 0.55 * r, y - 0.3 * r), (cx - 0.7 * r, y + 0.1 * r), (cx + lean, y + 0.5 * r), (cx + 0.75 * r, y + 0.1 * r), (cx + 0.6 * r, y - 0.3 * r), (cx + lean, y + 0.2 * r)])), *LINEN, roundness=0.08 * r)
+        if kind == "chain":
+            a = np.linspace(0.1, np.pi - 0.1, 40)
+            s.strokes(np.stack([cx + lean + 1.3 * r * np.cos(a), y + 0.4 * r + 1.0 * r * np.sin(a)], 1), a, 0.07 * r, 0.05 * r, ramp(s.rng.random((1, 40)), BURNT, GOLD, (240, 214, 140))[0])
+
+
+def _cap(s: Sketch, f: _Face) -> None:
+    """A white linen cap close to the head."""
+    shape = s.polygon(rounded(f.at((-0.95, 0.25), (-1.2, -0.5), (-0.75, -1.2), (0.1, -1.32), (0.9, -1.15), (1.25, -0.4), (1.1, 0.35), (0.93, 0.1), (0.85, -0.45), (0.3, -0.78), (-0.35, -0.78), (-0.85, -0.4))))
+    s.solid(shape, *LINEN, roundness=0.3 * f.r, bump=0.06 * f.r * s.noise(0.5 * f.r, 3), fine=0.6)
+
+
+def _hat(s: Sketch, f: _Face, cloth: Tones) -> None:
+    brim, tip = s.rng.uniform(1.5, 2.0), s.rng.uniform(1.2, 1.6)
+    crown = rounded(f.at((-0.85, -0.6), (-0.75, -tip), (0.0, -tip - 0.12), (0.75, -tip), (0.9, -0.6)))
+    s.solid(s.polygon(crown), *cloth, roundness=0.5 * f.r, bump=0.02 * f.r * s.noise(0.3 * f.r, 3))
+    c = f.at((0.0, -0.66))[0]
+    s.solid(s.ellipse(*c, brim * f.rx, 0.25 * f.r, 0.06, f.tilt + s.rng.normal(-0.08, 0.08)), *cloth, roundness=0.16 * f.r)
+    s.shade(0.5 * s.ellipse(*f.at((0.05, -0.42))[0], 0.8 * f.rx, 0.2 * f.r, 0.5, f.tilt), SHADOW)
+
+
+def figures(s: Sketch) -> None:
+    """Saints on gold, or draped figures in the open or in the dark."""
+    rng = s.rng
+    H, W = s.height, s.width
+    gold = rng.random() < 0.4
+    if gold:
+        s.lay(1.0, ramp(0.5 + 0.5 * (s.noise(0.25, 4) - 0.5) + 0.35 * (0.45 - s.x / W), (112, 78, 36), (170, 130, 64), (222, 186, 112)), 0.0)
+        s.scatter(np.ones_like(s.x), 500, 0.008, 0.006, (236, 206, 130), 0.4)
+    elif rng.random() < 0.5:
+        _sky(s, MOODS[_pick(rng, ("day", "evening", "storm", "brown"))], H * 0.7)
+        s.lay(smoothstep(0.68 * H, 0.72 * H, s.y + 0.05 * s.noise(0.1, 3)), ramp(s.noise(0.1, 4, stretch=3), BROWN, EARTH_GREEN, OCHRE), 0.0)
+    else:
+        _ground(s, BLACK, _pick(rng, (BROWN, UMBER, (70, 64, 54))))
+    n = int(rng.integers(1, 2 + round(1.6 * W / H)))
+    for i in rng.permutation(n):
+        h = rng.uniform(1.9, 2.6) * H / (1 + 0.12 * n)
+        top = H * rng.uniform(0.05, 0.12) + 0.1 * H * rng.random() * (n > 1)
+        _draped(s, W / 2 + min(W / n, 0.5) * (i + 0.5 - n / 2 + rng.normal(0, 0.1)), top, h, gold)
+
+
+def _draped(s: Sketch, x: float, top: float, h: float, halo: bool) -> None:
+    rng = s.rng
+    r = h * rng.uniform(0.07, 0.08)
+    base = top + h
+    turn = _pick(rng, (-1.0, -0.6, 0.6, 0.9))
+    f = _Face(x + 0.1 * turn * r, top + 1.2 * r, r, turn, 0.16 * turn + rng.normal(0, 0.05), 0.72)
+    cy, side = f.c[1], _pick(rng, (-1, 1))
+    robe, mantle = _pick(rng, CLOTHS[1:8]), _pick(rng, CLOTHS[1:6])
+    wide = rng.uniform(2.2, 2.7) * r
+    if halo:
+        ring = s.ellipse(*f.c, 1.8 * r, 1.8 * r, 0.02)
+        p, q = s.local(*f.c, 1.8 * r, 1.8 * r)
+        rho = np.sqrt(p * p + q * q)
+        s.lay(ring, ramp(0.62 - 0.3 * p + 0.12 * np.sin(36 * np.arctan2(q, p)) * (rho > 0.75) - 0.5 * (np.abs(rho - 0.93) < 0.02), OCHRE, (232, 198, 120)), np.arctan2(p, -q), 0.5)
+    hood = rng.random() < 0.55
+    hair = _pick(rng, HAIRS)
+    _hair(s, f, hair, True, front=False)
+    gown = rounded([(x - 0.7 * r, cy + 1.1 * r), (x - 0.8 * wide, cy + 1.8 * r), (x - wide, cy + 4 * r), (x - 0.8 * wide, base - 5 * r), (x - 1.2 * wide, base), (x + 1.2 * wide, base), (x + 0.8 * wide, base - 5 * r), (x + wide, cy + 4 * r), (x + 0.8 * wide, cy + 1.8 * r), (x + 0.7 * r, cy + 1.1 * r)])
+    skin = _pick(rng, SKINS[:3])
+    neck = s.ellipse(x, cy + 1.1 * r, 0.42 * r, 0.6 * r, 0.1)
+    s.lay(neck, ramp(0.6 - 0.6 * (s.x - x) / r, *skin[:3]), 1.5)
+    s.solid(s.polygon(gown), *robe, roundness=0.8 * r, bump=0.35 * r * _folds(s, np.pi / 2 + rng.normal(0, 0.12), 0.75 * r))
+    reach = rng.uniform(3.4, 4.4) * r
+    over = rounded([(x - side * 0.55 * r, cy + 1.1 * r), (x - side * 0.95 * wide, cy + 1.9 * r), (x - side * 1.2 * wide, cy + 4.5 * r), (x - side * 1.05 * wide, base), (x + side * 0.5 * wide, base), (x + side * 0.9 * wide, cy + reach + 2.5 * r), (x + side * 0.35 * wide, cy + reach + 0.5 * r), (x - side * 0.4 * wide, cy + reach - 0.4 * r), (x - side * 0.15 * wide, cy + 2 * r)])
+    s.solid(s.polygon(over), *mantle, roundness=0.5 * r, bump=0.4 * r * _folds(s, np.pi / 2 + side * 0.5, 0.85 * r))
+    s.solid(s.polygon(rounded([(x + side * 0.6 * wide, cy + 1.7 * r), (x + side * 1.15 * wide, cy + 2.6 * r), (x + side * 0.95 * wide, cy + reach), (x - side * 0.1 * wide, cy + reach + 0.15 * r), (x - side * 0.05 * wide, cy + reach - 0.5 * r), (x + side * 0.5 * wide, cy + reach - 0.6 * r)])), *(mantle if rng.random() < 0.5 else robe), roundness=0.4 * r, bump=0.3 * r * _folds(s, -0.3 * side, 0.5 * r))
+    _hand(s, x - side * 0.25 * wide, cy + reach - 0.2 * r, 0.4 * r, -0.4 * side, skin, -side)
+    _head(s, f, skin, rng.random() ** 2)
+    if hood:
+        veil = rounded(f.at((-1.0, 1.2), (-1.35, 0.2), (-1.2, -0.8), (-0.3, -1.35), (0.6, -1.3), (1.3, -0.7), (1.4, 0.3), (1.1, 1.3), (0.88, 0.6), (0.92, -0.2), (0.45, -0.8), (-0.35, -0.82), (-0.92, -0.2), (-0.86, 0.6)))
+        s.solid(s.polygon(veil), *mantle, roundness=0.3 * r, bump=0.12 * r * _folds(s, 1.3, 0.5 * r))
+    else:
+        _hair(s, f, hair, True, front=True)
+
+
+def _hand(s: Sketch, x: float, y: float, size: float, angle: float, skin: Tones, side: float) -> None:
+    """A hand at rest: back of the hand and four fingers."""
+    s.solid(s.ellipse(x, y, 0.75 * size, 0.5 * size, 0.1, angle), *skin[1:], roundness=0.4 * size, fine=0.8)
+    c, d = np.cos(angle), np.sin(angle)
+    for k in range(4):
+        a = (0.45 * side, -0.32 + 0.22 * k)
+        b = (a[0] + 0.9 * side * (1 - 0.1 * abs(k - 1)), a[1] + 0.1)
+        ends = [(x + size * (p * c - q * d), y + size * (p * d + q * c)) for p, q in (a, b)]
+        s.line([ends[0], ends[1]], 0.2 * size, mix(skin[2], skin[3], 0.6 - 0.15 * k))
+        s.line([(ends[0][0], ends[0][1] + 0.1 * size), (ends[1][0], ends[1][1] + 0.1 * size)], 0.05 * size, skin[1])
+
+
+# --- things ---
+
+
+def _sphere(s: Sketch, cx: float, cy: float, rx: float, ry: float, colours: tuple[Colour, ...], gloss: float, bump: float = 0.0) -> None:
+    w = s.within(cx - 1.3 * rx, cy - 1.3 * ry, cx + 2.6 * rx, cy + 1.6 * ry)
+    w.lay(0.7 * w.ellipse(cx + 0.7 * rx, cy + 0.85 * ry, 1.25 * rx, 0.3 * ry, 0.6), mix(BLACK, colours[0], 0.2))
+    p, q = w.local(cx, cy, rx, ry)
+    rho = p * p + q * q
+    z = np.sqrt(np.clip(1 - rho, 0, 1))
+    grain = w.noise(max(0.02, 0.3 * rx), 3) - 0.5
+    light = np.clip(-0.52 * p - 0.58 * q + 0.62 * z, 0, 1) + 0.1 * np.clip(p + q - 0.8, 0, 1) * 2 + bump * grain + 0.05
+    edge = max(0.03, 0.7 / (rx * w.px))
+    w.lay(smoothstep(1 + 2 * edge, 1 - 2 * edge, rho), ramp(light, *colours), np.arctan2(p, -q), 0.5)
+    if gloss:
+        w.lay(gloss * np.exp(-(((p + 0.36) / 0.13) ** 2) - ((q + 0.42) / 0.1) ** 2), (250, 244, 230))
+
+
+def _vessel(s: Sketch, cx: float, base: float, h: float) -> None:
+    rng = s.rng
+    kind = _pick(rng, ("jug", "glass", "urn", "goblet"))
+    rows = np.linspace(0, 1, 24)
+    profile = {
+        "jug": 0.16 + 0.22 * np.sin(np.pi * np.clip(rows * 1.15 - 0.25, 0, 1)) ** 0.9,
+        "glass": np.where(rows < 0.55, 0.2 - 0.06 * np.cos(rows * 9), 0.08 + 0.16 * smoothstep(0.75, 1, rows)),
+        "urn": 0.12 + 0.26 * np.sin(np.pi * np.clip(rows * 1.1 - 0.2, 0, 1)) ** 1.4,
+        "goblet": np.where(rows < 0.42, 0.2 * np.sqrt(np.clip(0.42 - rows, 0, 1) / 0.42) ** 0.5 + 0.02, 0.03 + 0.15 * smoothstep(0.8, 1, rows)),
+    }[kind] * h
+    ys = base - h + rows * h
+    outline = np.concatenate([np.stack([cx - profile, ys], 1), np.stack([cx + profile, ys], 1)[::-1]])
+    w = s.within(cx - 0.7 * h, base - 1.2 * h, cx + h, base + 0.15 * h)
+    w.lay(0.65 * w.ellipse(cx + 0.3 * h, base - 0.01, 0.5 * h, 0.06 * h, 0.6), BLACK)
+    mask = w.polygon(outline)
+    half = np.interp(w.y, ys, profile)
+    p = (w.x - cx) / np.maximum(half, 1e-3)
+    light = np.clip(0.78 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.5 * p - 0.15, 0, 1) + 0.12 * np.clip(p - 0.7, 0, 1)
+    if kind == "glass":
+        tint = mix(_pick(rng, (VERDIGRIS, OLIVE, SMALT)), w.colour.mean((0, 1)), 0.45)
+        w.lay(0.55 * mask, ramp(light, mix(tint, BLACK, 0.5), tint, mix(tint, WHITE, 0.3)), np.pi / 2, 0.6)
+        w.lay(0.8 * mask * smoothstep(0.72, 0.95, np.abs(p)), mix(tint, BLACK, 0.35))
+        w.lay(0.7 * mask * (w.y < base - 0.7 * h) * (w.y > base - 0.73 * h), mix(tint, YELLOW, 0.4))
+    else:
+        body = _pick(rng, ((BROWN, (122, 92, 66), CREAM), ((40, 40, 40), (112, 112, 108), WHITE), (BLACK, BURNT, OCHRE), ((30, 44, 74), SMALT, WHITE), (BROWN, GOLD, (246, 226, 160)), ((92, 90, 86), (180, 174, 162), WHITE)))
+        w.lay(mask, ramp(light + 0.08 * (w.noise(0.05, 3) - 0.5), *body), np.pi / 2 + 0.3 * p, 0.6)
+        w.lay(0.7 * w.ellipse(cx, base - h, profile[0], 0.22 * profile[0], 0.1), mix(body[0], BLACK, 0.3))
+    w.line([(cx - 0.45 * profile[8], ys[6]), (cx - 0.5 * profile[12], ys[11])], 0.025 * h, (248, 240, 222))
+    if kind == "jug":
+        w.line([(cx + 0.15 * h, base - 0.9 * h), (cx + 0.45 * h, base - 0.85 * h), (cx + 0.3 * h, base - 0.5 * h)], 0.05 * h, (110, 88, 64))
+
+
+def still_life(s: Sketch) -> None:
+    """A laid table: fruit, vessels, plates, a cloth."""
+    rng = s.rng
+    H, W = s.height, s.width
+    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, (58, 52, 42)), (BROWN, (112, 96, 70)), ((70, 66, 58), (160, 150, 130)), ((20, 22, 18), (60, 66, 50)))))
+    table = H * rng.uniform(0.62, 0.74)
+    drop = table + rng.uniform(0.14, 0.24)
+    wood = _pick(rng, ((BLACK, BROWN, (104, 72, 46)), (BROWN, (110, 80, 54), (160, 124, 84)), ((60, 58, 54), (128, 122, 112), (190, 182, 166)), ((34, 12, 12), LAKE, (150, 60, 50)), ((16, 28, 24), (36, 60, 48), (90, 112, 84))))
+    top = np.clip((s.y - table) * s.px, 0, 1)
+    s.lay(top, ramp(0.75 - 0.45 * s.x / W + 0.3 * (s.noise(0.04, 4, stretch=8) - 0.5), *wood), 0.0)
+    front = np.clip((s.y - drop) * s.px, 0, 1)
+    s.lay(front, ramp(0.28 - 0.2 * s.x / W + 0.2 * (s.noise(0.05, 4, stretch=8) - 0.5), *wood), 0.0)
+    if rng.random() < 0.55:
+        x0, x1 = W * rng.uniform(0.0, 0.45), W * rng.uniform(0.55, 0.9)
+        cloth = s.polygon([(x0, table + 0.02), (x1, table + 0.01), (x1 + 0.06, drop), (x1 - 0.02, H + 0.1), (x0 - 0.05, H + 0.1), (x0 - 0.04, drop)])
+        linen = _pick(rng, (((104, 98, 92), (204, 196, 182), (246, 242, 232)), CLOTHS[1], CLOTHS[4]))
+        s.solid(cloth, *linen, roundness=0.06, bump=0.035 * _folds(s, rng.uniform(1.0, 1.9), 0.12) * smoothstep(table - 0.1, drop + 0.1, s.y) + 0.006 * s.noise(0.1, 3))
+    things = sorted((float(table + rng.uniform(0.03, drop - table - 0.02)), W * f) for f in (rng.permutation(int(4 + 3 * W)) + rng.uniform(0.2, 0.8)) / int(4 + 3 * W))
+    for i, (y, x) in enumerate(things):
+        kind = "vessel" if i < 2 + (rng.random() < 0.4) else _pick(rng, ("fruit", "fruit", "fruit", "grapes", "plate", "lemon", "bread"))
+        if kind == "vessel":
+            _vessel(s, x, y, rng.uniform(0.28, 0.52))
+        elif kind == "fruit":
+            _fruits(s, x, y)
+        elif kind == "grapes":
+            hue = _pick(rng, (((20, 14, 22), (60, 40, 62), (130, 110, 130)), ((44, 50, 24), (120, 124, 62), (214, 208, 140))))
+            for _ in range(int(rng.integers(14, 26))):
+                g = rng.uniform(0.017, 0.023)
+                _sphere(s, x + rng.normal(0, 0.05), y - abs(rng.normal(0, 0.03)) - 0.01, g, g, hue, 0.8)
+        elif kind == "plate":
+            pewter = ((44, 42, 40), (120, 118, 112), (214, 210, 200))
+            r = rng.uniform(0.13, 0.2)
+            s.lay(0.6 * s.ellipse(x + 0.03, y + 0.02, 1.05 * r, 0.26 * r, 0.4), BLACK)
+            p, q = s.local(x, y, r, 0.24 * r)
+            s.lay(s.ellipse(x, y, r, 0.24 * r, 0.05), ramp(0.5 + 0.35 * np.cos(2 * np.arctan2(q, p) + 0.8) * np.clip(np.hypot(p, q), 0, 1), *pewter), np.arctan2(p, -0.24 * q), 0.4)
+            s.lay(0.6 * (s.ellipse(x, y, 0.74 * r, 0.17 * r, 0.05) - s.ellipse(x, y, 0.68 * r, 0.15 * r, 0.05)), pewter[0])
+            _fruits(s, x, y)
+        elif kind == "lemon":
+            _sphere(s, x, y - 0.045, 0.062, 0.048, ((110, 78, 20), (214, 170, 60), (250, 228, 140)), 0.7, 0.3)
+        else:
+            _sphere(s, x, y - 0.055, rng.uniform(0.09, 0.13), 0.06, ((60, 36, 18), (150, 100, 52), (222, 176, 108)), 0.0, 0.7)
+
+
+def _fruits(s: Sketch, x: float, y: float) -> None:
+    rng = s.rng
+    hue = _pick(rng, (((60, 14, 12), (160, 44, 30), (232, 150, 84)), ((70, 44, 12), (190, 130, 48), (244, 206, 120)), ((40, 44, 14), (120, 124, 50), (214, 204, 120)), ((70, 26, 22), (196, 112, 74), (246, 206, 160)), ((24, 14, 26), (70, 46, 72), (150, 134, 150)), ((90, 40, 8), (206, 110, 30), (248, 186, 96))))
+    for dx in rng.permutation([-0.09, 0.0, 0.085])[: int(rng.integers(1, 4))]:
+        r = rng.uniform(0.05, 0.07)
+        _sphere(s, x + dx, y - r * 0.9, r, r * rng.uniform(0.86, 1.0), hue, rng.uniform(0.2, 0.8), 0.25)
+        s.line([(x + dx, y - 1.75 * r), (x + dx + 0.01, y - 2.15 * r)], 0.007, BROWN)
+
+
+def flowers(s: Sketch) -> None:
+    """A bouquet in a vase before a dark wall."""
+    rng = s.rng
+    H, W = s.height, s.width
+    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, (40, 42, 34)), (BROWN, (96, 84, 62)), ((98, 92, 80), (176, 166, 144)))))
+    table = H * rng.uniform(0.82, 0.9)
+    s.lay(np.clip((s.y - table) * s.px, 0, 1), ramp(0.7 - 0.5 * s.x / W + 0.3 * (s.noise(0.05, 4, stretch=6) - 0.5), BLACK, BROWN, (120, 94, 64)), 0.0)
+    cx = W / 2 + rng.normal(0, 0.08)
+    _vessel(s, cx, table + 0.06, 0.34)
+    cy, r = table - 0.5, rng.uniform(0.3, 0.36)
+    spread = min(1.5, W)
+    leaf = smoothstep(0.1, -0.15, np.hypot((s.x - cx) / spread, s.y - cy) - r + 0.25 * (s.noise(0.12, 3) - 0.5))
+    s.lay(leaf, ramp(s.noise(0.06, 3), BLACK, (26, 32, 20), OLIVE), s.noise(0.1, 2) * 6)
+    n = 60
+    a, d = rng.uniform(0, 2 * np.pi, n), r * np.sqrt(rng.uniform(0.1, 1.3, n))
+    at = np.stack([cx + spread * d * np.cos(a), cy + d * np.sin(a)], 1)
+    s.strokes(at, a + rng.normal(0, 0.5, n), rng.uniform(0.07, 0.16, n), rng.uniform(0.015, 0.03, n), np.array([_pick(rng, (OLIVE, VERDIGRIS, EARTH_GREEN, (40, 50, 30))) for _ in range(n)]))
+    m = int(rng.integers(14, 26))
+    a, d = rng.uniform(0, 2 * np.pi, m), r * np.sqrt(np.linspace(1.15, 0.0, m))
+    for k in range(m):
+        _blossom(s, cx + spread * d[k] * np.cos(a[k]), cy + d[k] * np.sin(a[k]), rng.uniform(0.045, 0.1) * (1.15 - 0.4 * d[k] / r))
+    for _ in range(int(rng.integers(0, 4))):
+        _blossom(s, W * rng.uniform(0.15, 0.85), table + rng.uniform(0.03, 0.07), 0.05)
+
+
+def _blossom(s: Sketch, x: float, y: float, r: float) -> None:
+    rng = s.rng
+    hue = _pick(rng, ((LAKE, VERMILION, ROSE), (ROSE, (236, 196, 176), WHITE), ((150, 144, 130), CREAM, WHITE), ((130, 84, 20), YELLOW, (246, 226, 150)), ((44, 52, 96), (96, 112, 158), (186, 194, 210)), ((90, 40, 20), (208, 100, 40), (246, 180, 100)), ((110, 50, 62), (190, 110, 124), (240, 206, 204))))
+    w = s.within(x - 1.3 * r, y - 1.3 * r, x + 1.3 * r, y + 1.3 * r)
+    w.lay(0.6 * w.ellipse(x + 0.25 * r, y + 0.3 * r, 1.1 * r, 1.1 * r, 0.25), BLACK)
+    _sphere_mask = w.ellipse(x, y, 0.85 * r, 0.8 * r, 0.12)
+    p, q = w.local(x, y, r, r)
+    w.lay(_sphere_mask, ramp(0.45 - 0.4 * p - 0.4 * q, *hue), np.arctan2(p, -q), 0.3)
+    for ring, size in ((0.8, 0.5), (0.5, 0.42), (0.22, 0.3)):
+        n = int(rng.integers(6, 10))
+        a = np.arange(n) * 2 * np.pi / n + rng.uniform(0, 6)
+        c = np.stack([x + ring * r * np.cos(a), y + 0.9 * ring * r * np.sin(a)], 1)
+        t = np.clip(0.5 - 0.42 * np.cos(a) - 0.45 * np.sin(a) + rng.normal(0, 0.16, n), 0, 1)
+        w.strokes(c, a + np.pi / 2, np.full(n, size * r * 1.5), np.full(n, size * r * 0.8), ramp(t[None], *hue)[0], 0.7)
+        w.strokes(c + 0.08 * r, a + np.pi / 2, np.full(n, size * r), np.full(n, size * r * 0.16), ramp(t[None] - 0.45, *hue)[0], 0.7)
+    w.strokes(np.array([[x, y]]), np.zeros(1), np.full(1, 0.15 * r), np.full(1, 0.16 * r), np.array(_pick(rng, (YELLOW, BROWN, hue[0]))))
+
+
+# --- rooms ---
+
+
+def interior(s: Sketch) -> None:
+    """A room in one-point perspective: side wall with windows, tiles, beams, a figure."""
+    rng = s.rng
+    H, W = s.height, s.width
+    vx, vy = W * rng.uniform(0.35, 0.7), H * rng.uniform(0.4, 0.55)
+    k = rng.uniform(0.35, 0.55)
+    wall = _pick(rng, (((66, 60, 48), (156, 146, 122), (214, 204, 178)), (BROWN, (112, 92, 64), (176, 150, 108)), ((84, 84, 80), (180, 178, 168), (232, 226, 210)), (BLACK, (58, 46, 34), (124, 100, 70))))
+    x0, x1, y0, y1 = vx - k * vx, vx + k * (W - vx), vy - k * vy, vy + k * (H - vy)
+    rough = 0.25 * (s.noise(0.15, 4) - 0.5)
+    s.lay(np.ones_like(s.x), ramp(0.85 - 0.5 * (s.x - x0) / (x1 - x0) + rough, *wall), np.pi / 2)
+    depth = lambda d: np.clip(d, 1e-3, None)  # noqa: E731
+    left = s.polygon([(-0.01, -0.01), (x0, y0), (x0, y1), (-0.01, H + 0.01)])
+    s.lay(left, ramp(0.35 + rough + 0.2 * s.x / x0, *wall), np.pi / 2)
+    right = s.polygon([(W + 0.01, -0.01), (x1, y0), (x1, y1), (W + 0.01, H + 0.01)])
+    s.lay(right, ramp(0.3 + rough + 0.2 * (W - s.x) / W, *wall), np.pi / 2)
+    floor = s.polygon([(-0.01, H + 0.01), (x0, y1), (x1, y1), (W + 0.01, H + 0.01)])
+    zf = 1 / depth((s.y - vy) / (H - vy))
+    u, v = (s.x - vx) * zf, zf
+    tiles = _pick(rng, (0, 1, 2))
+    n = rng.uniform(3.5, 6)
+    check = (np.floor(u * n) + np.floor(v * n * 1.3)) % 2 if tiles else (np.floor(u * n * 1.4) % 2) * 0.3 + 0.35
+    near = np.clip((s.y - y1) / (H - y1), 0, 1)
+    shine = np.exp(-(((s.x - x0 - 0.4 * (s.y - y1)) / 0.35) ** 2)) * 0.3
+    pair = _pick(rng, ((BROWN, (190, 178, 150)), ((50, 46, 40), (150, 120, 84)), ((92, 58, 40), (196, 168, 124)), ((60, 64, 66), (206, 200, 186))))
+    s.lay(floor, ramp(0.75 * check + 0.35 * (s.noise(0.05, 4, stretch=3) - 0.5) + shine - 0.1 * near, mix(pair[0], BLACK, 0.3), *pair), 0.0, 0.3)
+    ceiling = s.polygon([(-0.01, -0.01), (x0, y0), (x1, y0), (W + 0.01, -0.01)])
+    zc = 1 / depth((vy - s.y) / vy)
+    beams = smoothstep(0.35, 0.5, np.abs((zc * 4) % 1 - 0.5) * 2)
+    s.lay(ceiling, ramp(0.1 + 0.4 * (1 - beams) + rough, BLACK, BROWN, (128, 98, 66)), 0.0)
+    _windows(s, x0, y0, y1, vx, vy, H)
+    if rng.random() < 0.6:
+        fx, fy, fw, fh = x0 + (x1 - x0) * rng.uniform(0.15, 0.5), y0 + (y1 - y0) * rng.uniform(0.12, 0.25), (x1 - x0) * rng.uniform(0.2, 0.4), (y1 - y0) * rng.uniform(0.2, 0.35)
+        s.lay(s.polygon([(fx, fy), (fx + fw, fy), (fx + fw, fy + fh), (fx, fy + fh)]), BLACK, 0.0, 0.5)
+        s.lay(s.polygon([(fx + 0.015, fy + 0.015), (fx + fw - 0.015, fy + 0.015), (fx + fw - 0.015, fy + fh - 0.015), (fx + 0.015, fy + fh - 0.015)]), ramp(s.noise(0.05, 3, stretch=2) * 0.6 + 0.5 * (fy + fh - s.y) / fh * 0.6, BROWN, OLIVE, CREAM), 0.0, 0.5)
+    if rng.random() < 0.5:
+        dx, dw = x0 + (x1 - x0) * rng.uniform(0.55, 0.75), (x1 - x0) * 0.2
+        s.lay(s.polygon([(dx, y1), (dx, y1 - 0.7 * (y1 - y0)), (dx + dw, y1 - 0.7 * (y1 - y0)), (dx + dw, y1)]), ramp((s.y - y0) / (y1 - y0), BLACK, BROWN, (170, 140, 90)), np.pi / 2, 0.4)
+    for _ in range(int(rng.integers(1, 4))):
+        y = rng.uniform(y1 + 0.02, H * 0.95)
+        h = (y - vy) * rng.uniform(1.0, 1.25)
+        _person(s, W * rng.uniform(0.3, 0.85), y, h)
+    s.lay(0.5 * smoothstep(0.2, 1.1, s.x / W + 0.4 * s.y / H - 0.4), BLACK)
+
+
+def _windows(s: Sketch, x0: float, y0: float, y1: float, vx: float, vy: float, height: float) -> None:
+    rng = s.rng
+    glow = _pick(rng, ((232, 226, 204), (206, 214, 214), (240, 222, 170)))
+    for a, b in ((0.08, 0.42), (0.55, 0.85)):
+        xa, xb = x0 * a, x0 * b
+
+        def wall_y(x: float, f: float) -> float:
+            t = x / x0
+            return (1 - t) * (f * height) + t * (y0 + f * (y1 - y0))
+
+        quad = [(xa, wall_y(xa, 0.15)), (xb, wall_y(xb, 0.15)), (xb, wall_y(xb, 0.58)), (xa, wall_y(xa, 0.58))]
+        s.lay(s.polygon(quad), ramp(0.7 + 0.5 * (s.noise(0.08, 3) - 0.5), mix(glow, SMALT, 0.5), glow), np.pi / 2, 0.6)
+        for f in (0.15, 0.29, 0.43, 0.58):
+            s.line([(xa, wall_y(xa, f)), (xb, wall_y(xb, f))], 0.008, BROWN)
+        for f in (0.0, 0.5, 1.0):
+            x = xa + (xb - xa) * f
+            s.line([(x, wall_y(x, 0.15)), (x, wall_y(x, 0.58))], 0.008, BROWN)
+
+
+def _person(s: Sketch, x: float, base: float, h: float) -> None:
+    rng = s.rng
+    w = s.within(x - 0.35 * h, base - 1.1 * h, x + 0.35 * h, base + 0.05 * h)
+    skirt, top = _pick(rng, CLOTHS), _pick(rng, CLOTHS)
+    w.lay(0.5 * w.ellipse(x + 0.08 * h, base, 0.25 * h, 0.03 * h, 0.6), BLACK)
+    w.solid(w.polygon([(x - 0.07 * h, base - 0.6 * h), (x + 0.07 * h, base - 0.6 * h), (x + 0.17 * h, base), (x - 0.17 * h, base)]), *skirt, roundness=0.1 * h, bump=0.05 * h * _folds(w, np.pi / 2, 0.06 * h))
+    w.solid(w.polygon([(x - 0.06 * h, base - 0.85 * h), (x + 0.06 * h, base - 0.85 * h), (x + 0.12 * h, base - 0.55 * h), (x - 0.12 * h, base - 0.52 * h)]), *top, roundness=0.07 * h)
+    w.solid(w.ellipse(x - 0.04 * h, base - 0.57 * h, 0.08 * h, 0.03 * h, 0.1), *SKINS[0], roundness=0.03 * h)
+    w.lay(w.ellipse(x, base - 0.85 * h, 0.07 * h, 0.03 * h, 0.15), WHITE)
+    w.solid(w.ellipse(x, base - 0.92 * h, 0.062 * h, 0.075 * h, 0.1), *_pick(rng, ((BLACK, BROWN, UMBER), (GREY, CREAM, WHITE))), roundness=0.05 * h)
+    w.solid(w.ellipse(x - 0.015 * h, base - 0.91 * h, 0.042 * h, 0.06 * h, 0.15), *_pick(rng, SKINS), roundness=0.04 * h)
+
+
+def church(s: Sketch) -> None:
+    """A whitewashed nave: columns, arches, light floor."""
+    rng = s.rng
+    H, W = s.height, s.width
+    stone = _pick(rng, (((116, 108, 94), (206, 196, 174), (244, 238, 222)), ((84, 74, 58), (176, 158, 122), (232, 216, 180)), ((40, 34, 28), (106, 90, 68), (186, 164, 124))))
+    vy = H * rng.uniform(0.55, 0.68)
+    s.lay(np.ones_like(s.x), ramp(0.72 - 0.3 * np.abs(s.x / W - 0.4) + 0.3 * (s.noise(0.25, 4) - 0.5), *stone), np.pi / 2)
+    n = int(rng.integers(3, 6))
+    vx = W * rng.uniform(0.3, 0.7)
+    t = np.clip((s.y - vy) / (H - vy), 1e-3, 1)
+    floor_y = vy + 0.02
+    slabs = (np.floor((s.x - vx) / t * 2.2) + np.floor(1.1 / t)) % 2
+    s.lay(np.clip((s.y - floor_y) * s.px, 0, 1), ramp(0.4 + 0.16 * slabs + 0.3 * (s.noise(0.06, 4, stretch=4) - 0.5), *stone), 0.0)
+    for k in range(n):
+        f = (k + 1) / n
+        scale = 0.25 + 0.95 * f**1.5
+        for side in (-1, 1):
+            x = vx + side * (0.12 + 0.55 * f**1.3) * W * 0.75
+            w, base, top = 0.06 * scale, vy + (H - vy) * (0.05 + 0.75 * f**1.6), vy - 0.42 * scale * H
+            if side < 0 or k:
+                arch_r = 0.2 * scale
+                ax = x - side * arch_r
+                ring = s.ellipse(ax, top, arch_r + 0.5 * w, (arch_r + 0.5 * w) * 1.2) - s.ellipse(ax, top, arch_r - 0.35 * w, (arch_r - 0.35 * w) * 1.2)
+                s.lay(ring * (s.y < top), ramp(0.6 - 0.4 * (s.x - ax) / arch_r, *stone), np.arctan2(s.x - ax, top - s.y))
+                s.lay(0.5 * s.ellipse(ax, top, arch_r - 0.35 * w, (arch_r - 0.35 * w) * 1.2) * (s.y < top), mix(stone[0], stone[1], 0.5))
+            p = (s.x - x) / w
+            light = np.clip(0.9 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.45 * p, 0, 1) + 0.15 * (s.noise(0.1, 3) - 0.5)
+            s.lay(smoothstep(1.1, 0.95, np.abs(p)) * (s.y < base) * (s.y > top), ramp(light, *stone), np.pi / 2)
+            for yy, hh in ((base, 0.025), (top, 0.02)):
+                s.solid(s.polygon([(x - 1.35 * w, yy), (x - 1.2 * w, yy - hh * 2 * scale), (x + 1.2 * w, yy - hh * 2 * scale), (x + 1.35 * w, yy)]), *stone, roundness=0.02)
+    for _ in range(int(rng.integers(1, 7))):
+        y = rng.uniform(vy + 0.06, H * 0.92)
+        _person(s, W * rng.uniform(0.1, 0.9), y, 0.08 + 0.45 * (y - vy))
+    s.lay(0.35 * smoothstep(0.3, 1.0, s.x / W), stone[0])
+
+
+# --- passages ---
+
+
+def drapery(s: Sketch) -> None:
+    """A close view of folded cloth."""
+    rng = s.rng
+    cloth = _pick(rng, CLOTHS)
+    f = _folds(s, rng.uniform(0, np.pi), rng.uniform(0.2, 0.5))
+    f = f + 0.35 * _folds(s, rng.uniform(0, np.pi), rng.uniform(0.12, 0.3))
+    s.solid(np.ones_like(s.x), *cloth, roundness=0.01, bump=0.13 * f)
+    if rng.random() < 0.5:
+        other = _pick(rng, CLOTHS)
+        edge = s.x / s.width - 0.55 + 0.3 * (s.y / s.height - 0.5) + 0.3 * (s.noise(0.5, 2) - 0.5)
+        mask = np.clip(edge * s.px * s.width, 0, 1)
+        s.solid(mask, *other, roundness=0.08, bump=0.08 * _folds(s, rng.uniform(0, 3), 0.2))
+
+
+def passage(s: Sketch) -> None:
+    """A plain passage, as a close-up shows it: ground, sky, flesh, foliage or water."""
+    rng = s.rng
+    colours = _pick(rng, ((BLACK, BROWN, (64, 50, 38)), (BLACK, (30, 28, 26), BROWN), (SMALT, (176, 180, 178), CREAM), (FLESH_SHADE, FLESH, (242, 212, 182)), ((20, 24, 14), OLIVE, EARTH_GREEN), ((150, 142, 124), CREAM, WHITE), (LAKE, (146, 44, 38), VERMILION), ((30, 40, 70), AZURITE, SMALT), (BURNT, OCHRE, YELLOW), (UMBER, (120, 104, 80), (170, 152, 120)), ((24, 40, 34), VERDIGRIS, (116, 146, 110))))
+    a = rng.uniform(0, 2 * np.pi)
+    slope = (s.x / s.width - 0.5) * np.cos(a) + (s.y / s.height - 0.5) * np.sin(a)
+    t = 0.5 + 0.5 * slope + 0.8 * (s.noise(rng.uniform(0.3, 0.8), 4) - 0.5)
+    s.lay(np.ones_like(s.x), ramp(t, *colours), a + 2 * (s.noise(0.6, 2) - 0.5))
+    if rng.random() < 0.6:
+        other = _pick(rng, (BLACK, BROWN, CREAM, OCHRE, UMBER, GREY, LAKE))
+        edge = slope - rng.uniform(-0.25, 0.25) + 0.35 * (s.noise(0.8, 3) - 0.5)
+        mask = smoothstep(-0.01, rng.uniform(0.02, 0.3), edge)
+        s.lay(mask, ramp(0.5 + s.noise(0.3, 4) - 0.5, mix(other, BLACK, 0.35), other, mix(other, WHITE, 0.25)), a + np.pi / 2)
+
+
+GENRES: tuple[tuple[Callable[[Sketch], None], int], ...] = (
+    (landscape, 6), (seascape, 3), (portrait, 5), (figures, 3), (still_life, 4), (flowers, 2), (interior, 3), (church, 1), (drapery, 2), (passage, 3),
+)
+
+
+# --- the brush ---
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How the paint is put on: stroke width (short sides), bristle contrast, relief, finish (0 broad, 1 smooth)."""
+
+    width: float
+    bristle: float
+    impasto: float
+    finish: float
+    jitter: float
+    wander: float
+
+
+def _handling(rng: np.random.Generator) -> Handling:
+    """Mostly the smooth touch of the 17th century, at times a loaded brush."""
+    touch = _pick(rng, ("fine", "fine", "fine", "fine", "even", "even", "even", "broad"))
+    low, high = {"fine": (0.0, 0.3), "even": (0.25, 0.6), "broad": (0.6, 1.0)}[touch]
+    b, i, f = rng.uniform(low, high, 3)
+    return Handling(rng.uniform(0.03, 0.045) * (0.8 + b), 0.12 + 0.8 * b, 0.06 + 0.75 * i, 0.5 * (1 - f) ** 2, 0.3 + b, 0.3 + 1.5 * f)
+
+
+def _flow(s: Sketch, wander: float) -> Field:
+    """Unit direction of the strokes, (h, w, 2): the set flow, bent along edges of the composition."""
+    grey = cv2.GaussianBlur(s.colour @ np.array([0.299, 0.587, 0.114]), (0, 0), 2.0)
+    gx, gy = cv2.Sobel(grey, cv2.CV_64F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_64F, 0, 1) / 8
+    double = 2 * (s.flow + wander * (s.noise(0.35, 2) - 0.5))
+    tensor = np.stack([6 * np.cos(double) + gy * gy - gx * gx, 6 * np.sin(double) - 2 * gx * gy], 2)
+    tensor = cv2.GaussianBlur(tensor, (0, 0), 2.0)
+    angle = 0.5 * np.arctan2(tensor[..., 1], tensor[..., 0])
+    return np.stack([np.cos(angle), np.sin(angle)], 2)
+
+
+def _draw(paint: Image, paths: Field, widths: Field, colours: Field, hand: Handling, rng: np.random.Generator) -> None:
+    """Draw strokes (n, m, 2) px on (H, W, 4) colour and height: a tapered ribbon, and its bristle marks."""
+    n, m, _ = paths.shape
+    ahead = paths[:, 1:] - paths[:, :-1]
+    ahead = np.concatenate([ahead, ahead[:, -1:]], 1)
+    normal = ahead[..., ::-1] * (np.array([-1.0, 1.0]) / np.maximum(np.sqrt((ahead * ahead).sum(2, keepdims=True)), 1e-6))
+    taper = np.interp(np.linspace(0, 1, m), (0, 0.3, 0.7, 1), (0.55, 1, 0.95, 0.4))
+    half = normal * (0.5 * widths[:, None, None] * (taper * rng.uniform(0.8, 1.15, (n, m)))[..., None])
+    ribbons = np.rint(np.concatenate([paths + half, (paths - half)[:, ::-1]], 1) * 16).astype(np.int32)
+    offset = rng.uniform(-0.8, 0.8, (n, 6, 1, 1))
+    hairs = np.rint((paths[:, None] + half[:, None] * offset) * 16).astype(np.int32)
+    height = rng.uniform(90, 165, (n, 1))
+    contrast = hand.bristle * rng.uniform(0.4, 1.3, (n, 1))
+    body = np.concatenate([colours, height], 1)
+    light = np.concatenate([colours * (1 + 0.16 * contrast) + 3 * contrast, height + 50 * hand.impasto], 1)
+    dark = np.concatenate([colours * (1 - 0.18 * contrast), height - 40 * hand.impasto], 1)
+    tones = np.clip(np.stack([body, light, dark], 1), 0, 255).tolist()
+    marks = np.clip(widths * 0.25, 0, 3).astype(np.intp).tolist()
+    for ribbon, hair, (c0, c1, c2), k in zip(ribbons, hairs, tones, marks, strict=True):
+        cv2.fillPoly(paint, [ribbon], c0, cv2.LINE_AA, 4)
+        if k:
+            cv2.polylines(paint, list(hair[:k]), False, c1, 1, cv2.LINE_AA, 4)
+            cv2.polylines(paint, list(hair[3 : 3 + k]), False, c2, 1, cv2.LINE_AA, 4)
+
+
+def _layer(paint: Image, goal: Image, s: Sketch, flow: Field, width: float, threshold: float, hand: Handling, limit: int) -> None:
+    """Lay one layer of curved strokes where the paint is off the goal (h, w, 3), worst places first.
+
+    After Hertzmann (1998), "Painterly rendering with curved brush strokes of multiple sizes", Algorithm 1;
+    strokes follow `flow`, and stop where the goal's colour leaves theirs.
+    """
+    rng = s.rng
+    h, w = goal.shape[:2]
+    scale = w / paint.shape[1]
+    step = max(1.2, 0.62 * width * scale)
+    rows, cols = int(h / step) + 1, int(w / step) + 1
+    start = (np.stack(np.divmod(np.arange(rows * cols), cols)[::-1], 1) + rng.random((rows * cols, 2))) * step
+    start = np.minimum(start, (w - 1, h - 1))
+    now = cv2.resize(paint, (w, h), interpolation=cv2.INTER_LINEAR_EXACT)[..., :3]
+    off = cv2.blur(cv2.absdiff(now, goal), (max(1, int(width * scale / 2) * 2 + 1),) * 2).sum(2, dtype=np.int32)
+    i, j = start[:, 1].astype(np.intp), start[:, 0].astype(np.intp)
+    wrong = off[i, j] * (1 + 1.5 * s.fine[i, j])
+    worst = np.argsort(-wrong * rng.uniform(0.5, 1, len(wrong)), kind="stable")[:limit]
+    chosen = worst[wrong[worst] >= threshold]
+    chosen = chosen[rng.permutation(len(chosen))]
+    if not len(chosen):
+        return
+    start = start[chosen]
+    colour = goal[i[chosen], j[chosen]].astype(np.float64)
+    stride = width * scale * rng.uniform(0.6, 1.2, (len(start), 1))
+    points, heading, alive = [start], np.zeros_like(start), np.ones((len(start), 1), np.bool_)
+    for _ in range(3):
+        at = points[-1]
+        d = flow[np.clip(at[:, 1].astype(np.intp), 0, h - 1), np.clip(at[:, 0].astype(np.intp), 0, w - 1)]
+        heading = np.where((d * heading).sum(1, keepdims=True) < 0, -d, d)
+        new = at + heading * stride
+        there = goal[np.clip(new[:, 1].astype(np.intp), 0, h - 1), np.clip(new[:, 0].astype(np.intp), 0, w - 1)]
+        alive = alive & (np.abs(there - colour).sum(1, keepdims=True) < 36 + 1.5 * threshold)
+        points.append(np.where(alive, new, at + heading * (0.15 * stride)))
+    paths = np.stack(points, 1)
+    paths += 0.5 * (start[:, None] - paths[:, 2:3])
+    tint = rng.normal(0, 4.5, (len(start), 1)) + rng.normal(0, 2, (len(start), 3))
+    colour += tint * hand.jitter * (0.3 + colour.max(1, keepdims=True) / 200)
+    _draw(paint, paths / scale, width * rng.uniform(0.75, 1.2, len(start)), colour, hand, rng)
+
+
+def _hand_laid(paint: Image, s: Sketch, hand: Handling) -> None:
+    """Draw the dabs of the composition that no later paint hides."""
+    if not s.dabs:
+        return
+    short = min(paint.shape[:2])
+    points, widths, colours = (np.concatenate([getattr(d, name) for d in s.dabs]) for name in Dabs.__slots__)
+    batch = np.repeat(np.arange(len(s.dabs)), [len(d.widths) for d in s.dabs])
+    middle = (points[:, 1:3].mean(1) * s.px).astype(np.intp)
+    h, w = s.over.shape
+    keep = s.over[np.clip(middle[:, 1], 0, h - 1), np.clip(middle[:, 0], 0, w - 1)] <= batch
+    keep &= (middle >= 0).all(1) & (middle < (w, h)).all(1)
+    widths, colours = widths[keep] * short, colours[keep]
+    colours = colours + s.rng.normal(0, 4, (len(widths), 1))
+    _draw(paint, points[keep] * short, np.maximum(widths, 1.1), colours, hand, s.rng)
+
+
+def _paint(s: Sketch, size: Size, hand: Handling) -> Image:
+    """Paint the composition from coarse to fine: (H, W, 4) uint8, colour and height."""
+    goal = np.clip(np.rint(s.colour), 0, 255).astype(np.uint8)
+    flow = _flow(s, hand.wander)
+    coarse = hand.width * min(size)
+    scale = s.px / min(size)
+    paint = np.full((size[1], size[0], 4), 120, np.uint8)
+    under = cv2.GaussianBlur(goal, (0, 0), max(0.5, coarse * scale * 0.4))
+    paint[..., :3] = cv2.resize(under, size, interpolation=cv2.INTER_LINEAR_EXACT)
+    for level, (threshold, limit) in enumerate(((0.0, 900), (18.0, 1200), (30.0, 1500))):
+        width = coarse / (1.0, 2.0, 3.6)[level]
+        soft = cv2.GaussianBlur(goal, (0, 0), max(0.3, width * scale * 0.2))
+        _layer(paint, soft, s, flow, max(2.0, width), threshold, hand, limit)
+    if hand.finish > 0:
+        smooth = cv2.resize(goal, size, interpolation=cv2.INTER_LINEAR_EXACT)
+        slack = np.full_like(smooth, round(70 - 140 * hand.finish))
+        np.clip(paint[..., :3], cv2.subtract(smooth, slack), cv2.add(smooth, slack), out=paint[..., :3])
+    _hand_laid(paint, s, hand)
+    return paint
+
+
+def _support(size: Size, rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    """Height of the weave or panel under the paint, (H, W), small numbers."""
+    w, h = size
+    kind = _pick(rng, ("weave", "weave", "panel", "smooth"))
+    strength = rng.uniform(0.6, 3)
+    if kind == "weave":
+        period = rng.uniform(2.6, 4.5)
+        threads = []
+        for n in (w, h):
+            phase = 2 * np.pi * np.arange(n) / period + 2 * np.cumsum(rng.normal(0, 0.03, n))
+            threads.append(np.rint(strength * (np.sin(phase) + rng.normal(0, 0.3, n))).astype(np.int32))
+        return threads[0][None] + threads[1][:, None]
+    grain = rng.integers(64, 192, (h, w // 24 + 2) if kind == "panel" else (h // 3 + 2, w // 3 + 2)).astype(np.uint8)
+    return (cv2.resize(grain, size, interpolation=cv2.INTER_LINEAR_EXACT).astype(np.int32) - 128) * int(strength * 16) >> 9
+
+
+def _lit(paint: Image, support: npt.NDArray[np.int32], hand: Handling, rng: np.random.Generator) -> Image:
+    """Light the relief from the upper left and add the grain of the film: integers only."""
+    height = cv2.GaussianBlur(paint[..., 3], (3, 3), 0.7).astype(np.int32)
+    gain = np.zeros_like(height)
+    gain[1:-1, 1:-1] = np.clip(height[2:, 2:] - height[:-2, :-2], -60, 60) * int(60 * hand.impasto) >> 5
+    gain[1:, 1:] += (support[1:, 1:] - support[:-1, :-1]) * 3
+    grain = (np.frombuffer(rng.bytes(height.size), np.uint8).reshape(height.shape) >> 5).astype(np.int32) - 3 >> 1
+    rgb = paint[..., :3].astype(np.int32)
+    return np.clip(rgb + ((rgb + 24) * gain[..., None] >> 9) + grain[..., None], 0, 255).astype(np.uint8)
+
+
+def _varnish(image: Image, s: Sketch) -> Image:
+    """Yellowed varnish, thicker toward the edges, and the exposure of the picture: one gain per pixel and channel."""
+    rng = s.rng
+    u, v = s.x / s.width * 2 - 1, s.y / s.height * 2 - 1
+    edge = smoothstep(0.5, 1.4, np.sqrt(u * u + v * v)) * rng.uniform(0.1, 0.6) + 0.12 * (s.noise(0.5, 3) - 0.5)
+    warm = np.array([1.0, 0.985, 0.94]) ** (5 * rng.random() ** 1.5)
+    gain = np.clip((1 - edge[..., None]) * warm * rng.uniform(0.75, 1.1), 0, 255 / 192)
+    table = cv2.resize(np.rint(gain * 192).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.minimum(image.astype(np.uint16) * table // 192, 255).astype(np.uint8)
+
+
+def canvas(size: Size, *, rng: np.random.Generator) -> Image:
+    w, h = size
+    if min(size) < SMALLEST:
+        raise ValueError(f"a canvas is at least {SMALLEST} x {SMALLEST} px: got {w}x{h}")
+    s = Sketch.blank(size, rng)
+    _pick(rng, [genre for genre, weight in GENRES for _ in range(weight)])(s)
+    hand = _handling(rng)
+    lit = _lit(_paint(s, size, hand), _support(size, rng), hand, rng)
+    return _varnish(lit, s)
+
+
+def numbered_canvas(seed: int, index: int, size: Size) -> Image:
+    return canvas(size, rng=random_stream(seed, 0, index))

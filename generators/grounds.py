@@ -1,0 +1,188 @@
+"""Paint surface as a close-up shows it, with all that is taken for a crack and is none.
+
+These are the hard negatives of a benchmark: brush-stroke ridges, canvas weave, hair-thin painted lines,
+pits and dust, grain, and the wear of a photograph (sharpening, JPEG). They belong to the *clean* image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generators.networks import Floats
+from generators.triplets import Image, Size
+
+_NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Strengths of what lies on the paint, in grey levels on paint of middle luminance.
+
+    Attributes
+    ----------
+    direction
+        Of the brush, in radians.
+    strokes, stroke_length, stroke_width
+        Standard deviation of the brush strokes' tone; their size in px.
+    ridges
+        Of the light and shade on their relief.
+    weave, thread
+        Amplitude of the canvas weave, and px per thread.
+    blotches
+        Of slow changes of tone.
+    stain, stain_size
+        Of changes of hue, ochre to grey, and their size in px.
+    grain, coarse_grain
+        Of noise at the scale of a px, and of two to three.
+    salt
+        Of grain with heavy tails: few px far off, which sparkles on dark paint.
+    hairs
+        Number of hair-thin painted lines that follow the brush.
+    specks, speck_contrast
+        Number of pits, dust grains and splashes; positive: lighter than the paint.
+    """
+
+    direction: float = 0.0
+    strokes: float = 4.0
+    stroke_length: float = 40.0
+    stroke_width: float = 3.0
+    ridges: float = 2.0
+    weave: float = 0.0
+    thread: float = 5.0
+    blotches: float = 3.0
+    stain: float = 2.0
+    stain_size: float = 15.0
+    grain: float = 2.0
+    coarse_grain: float = 2.0
+    salt: float = 0.0
+    hairs: int = 0
+    specks: int = 10
+    speck_contrast: float = -40.0
+
+
+def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats:
+    """Relief and tone of a paint surface in grey levels, (H, W) float32 about 0."""
+    w, h = size
+    plane = np.zeros((h, w), np.float32)
+    if surface.strokes or surface.ridges:
+        strokes = _strokes(size, surface, rng)
+        plane += strokes * np.float32(surface.strokes)
+        plane[1:] += (strokes[1:] - strokes[:-1]) * np.float32(surface.ridges * surface.stroke_width)
+    if surface.blotches:
+        plane += _streaks(size, surface.direction, 60.0, 25.0, rng) * np.float32(surface.blotches)
+    if surface.weave:
+        plane += _weave(size, surface, rng)
+    if surface.coarse_grain:
+        coarse = _streaks(size, surface.direction + 0.5, 2.6, 2.0, rng)
+        plane += coarse * np.float32(surface.coarse_grain)
+    if surface.grain:
+        plane += noise((h, w), rng) * np.float32(surface.grain)
+    if surface.salt:
+        plane += noise((h, w), rng) ** 3 * np.float32(surface.salt / 3)
+    if surface.hairs or surface.specks:
+        plane += _marks(size, surface, rng)
+    return plane
+
+
+def _strokes(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
+    """Brush strokes at two scales, here strong and there faint, their direction not quite the same."""
+    length, width = surface.stroke_length, surface.stroke_width
+    fine = _streaks(size, surface.direction, length, width, rng)
+    turn = float(rng.normal(0, 0.12))
+    broad = _streaks(size, surface.direction + turn, length * 1.7, width * 2.7, rng)
+    patches = _streaks(size, surface.direction, 55.0, 30.0, rng)
+    return (0.75 * fine + 0.5 * broad) * np.clip(0.75 + 0.6 * patches, 0.05, 2)
+
+
+def noise(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """Normal noise of unit variance in 256 levels: made of random bytes, alike on every machine."""
+    return _NORMAL[rng.integers(0, 256, shape, np.uint8)]
+
+
+def _streaks(size: Size, direction: float, length: float, width: float, rng: np.random.Generator) -> Floats:
+    """Smooth noise of unit variance, stretched along a direction: `length` and `width` px to a grain."""
+    w, h = size
+    diagonal = float(np.hypot(w, h))
+    columns, rows = int(diagonal / length) + 4, int(diagonal / width) + 4
+    grains = np.clip(noise((rows, columns), rng) * 32 + 128, 0, 255).astype(np.uint8)
+    cos, sin = np.cos(direction), np.sin(direction)
+    # From px of the picture to grains: the inverse map is what warpAffine wants with this flag.
+    to_grains = np.array([[cos / length, sin / length, 0], [-sin / width, cos / width, 0]])
+    to_grains[:, 2] = np.array([columns / 2, rows / 2]) - to_grains[:, :2] @ np.array([w / 2, h / 2])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    plane = cv2.warpAffine(grains, to_grains, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return (np.asarray(plane, np.float32) - 128) * np.float32(1 / 21)
+
+
+def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
+    """Threads over and under one another, unevenly spun."""
+    w, h = size
+    across, along = (
+        np.cumsum(1 + 0.25 * noise((side,), rng)) * (2 * np.pi / surface.thread) for side in (w, h)
+    )
+    warp, weft = np.sin(across).astype(np.float32), np.sin(along).astype(np.float32)
+    uneven = 0.6 + 0.4 * _streaks(size, 0.0, 30.0, surface.thread, rng)
+    return (warp[None, :] * 0.6 + weft[:, None] - 0.5 * warp[None, :] * weft[:, None]) * uneven * surface.weave
+
+
+def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
+    """Hair-thin painted lines and specks, (H, W) grey levels."""
+    w, h = size
+    plane = np.full((h, w), 128, np.uint8)
+    for x, y, level, length, bend in zip(*_hair_draws(size, surface, rng), strict=True):
+        _hair(plane, (x, y), surface.direction + bend * 8, length, bend, int(level))
+    x, y, contrast, radius = rng.random((4, surface.specks))
+    levels = np.clip(128 + surface.speck_contrast * (0.3 + contrast), 0, 255).astype(int)
+    axes = (2.6 * radius**4 * 16).astype(int)
+    at = np.rint(np.stack([x * w, y * h], axis=1) * 16).astype(int).tolist()
+    for centre, level, a, tilt in zip(at, levels.tolist(), axes.tolist(), (contrast * 999 % 180).tolist(), strict=True):
+        shape = (tuple(centre), (a + 4, a // 2 + 4), tilt)
+        points = cv2.ellipse2Poly((0, 0), shape[1], int(tilt), 0, 360, 45) + np.array(centre)
+        cv2.fillPoly(plane, [points.astype(np.int32)], level, cv2.LINE_AA, 4)
+    return np.asarray(cv2.GaussianBlur(plane, (3, 3), 0.6), np.float32) - 128
+
+
+def _hair_draws(size: Size, surface: Surface, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Where hairs start, their grey level, length and bend: (5, hairs)."""
+    n = surface.hairs
+    levels = 128 + rng.choice([-1, -1, 1]) * rng.uniform(15, 60, n)
+    length = rng.uniform(0.1, 0.9, n) ** 2 * max(size)
+    return np.stack([rng.random(n) * size[0], rng.random(n) * size[1], levels, length, rng.normal(0, 0.012, n)])
+
+
+def _hair(plane: npt.NDArray[np.uint8], start: tuple[float, float], angle: float, length: float, bend: float, level: int) -> None:
+    """Draw one smooth arc."""
+    at = np.linspace(0, 1, 24)
+    angles = angle + bend * 30 * at
+    step = length / 24
+    points = np.stack([start[0] + np.cumsum(np.cos(angles)) * step, start[1] + np.cumsum(np.sin(angles)) * step], axis=1)
+    cv2.polylines(plane, [np.rint(points * 16).astype(np.int32)], False, level, 1, cv2.LINE_AA, 4)
+
+
+def lay(image: Image, surface: Surface, *, rng: np.random.Generator) -> Image:
+    """Give paint a surface; it shows less on dark paint. (H, W, 3) uint8 RGB in and out."""
+    size = image.shape[1], image.shape[0]
+    luminance = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+    seen = (0.3 + luminance * np.float32(0.7 / 110)).clip(0, 1.4)
+    shown = image + (texture(size, surface, rng=rng) * seen)[..., None]
+    if surface.stain:
+        stain = _streaks(size, surface.direction, surface.stain_size * 2, surface.stain_size, rng)
+        stain = np.where(stain > 0, stain**2, stain * 0.3) * luminance * np.float32(surface.stain / 100)
+        shown += stain[..., None] * np.array([0.0, -0.4, -1.0], np.float32)
+    return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
+
+
+def wear(image: Image, quality: int, sharpening: float) -> Image:
+    """A photograph's wear: unsharp masking by `sharpening`, then JPEG of a quality (0: none)."""
+    if sharpening:
+        blurred = cv2.GaussianBlur(image, (5, 5), 1.1)
+        image = np.asarray(cv2.addWeighted(image, 1 + sharpening, blurred, -sharpening, 0), np.uint8)
+    if quality:
+        packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
+    return image

@@ -1,0 +1,469 @@
+"""Crack networks as real paint grows them: generations that end on one another.
+
+Each generation seeds cracks in the paint that is still whole and grows them from the seed both ways
+until they meet a crack (a T-junction), cross it (an X), tire (a dead end) or leave the picture. That is
+Gilbert growth, seeded after the cell splitting of STIT tessellations: a crack opens where the paint is
+farthest from any crack and runs towards the nearest one, hence roughly perpendicular to the long axis of
+its island and at right angles to what it meets. Voronoi networks, which are all Y-junctions, are what
+real craquelure is not.
+
+All strands of a generation are grown at once: first as free paths, then cut where they meet an older
+crack, then where they meet a sister that was there before them. The last step looks at the sisters'
+paths as cut so far and is repeated a few times, which resolves all but rare chains of meetings; those
+leave a dead end or a crossing too many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generators.triplets import Size
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+STEP = 2.0
+"""Length of a growth step in px."""
+
+MARGIN = 12
+"""How far outside the picture cracks still grow, in px, so that its border cuts them."""
+
+WAVES = 2
+"""In how many goes a generation opens: only older cracks are met at right angles."""
+
+ROUNDS = 3
+"""How often sisters of a generation are cut by one another."""
+
+CLEARANCE = 5
+"""Steps for which a strand sees nothing: after its start, and after it crossed a crack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How a network grows. Lengths in px, angles in radians.
+
+    Attributes
+    ----------
+    spacing
+        Distance between primary cracks.
+    generations
+        How many generations follow one another.
+    refinement
+        Each generation's seeds lie this much denser than those of the one before (a factor below 1).
+    fill
+        Share of the free sites where a crack really opens.
+    room
+        A site is free if no crack is nearer than this share of the generation's spacing.
+    direction, order
+        Main direction of the primaries and how strictly they keep to it (von Mises concentration of the
+        doubled angle; 0 is no direction at all).
+    across
+        Share of the primaries that run perpendicular to the main direction instead.
+    obedience
+        Share of the later cracks that keep to the main direction or its perpendicular, where the others
+        run to the nearest crack.
+    jag, kink, sway, bend
+        Wander: heading noise per step, heading jumps every 8 px, slow swaying over some 30 px (standard
+        deviations in radians), and the standard deviation of a crack's constant curvature (radians per px).
+    reach, tiring
+        How far strands grow unless they meet something, as a multiple of their generation's spacing; and
+        the share of strands that tire before that, in whole paint: none of the primaries, twice the share
+        of the last generation.
+    capture
+        A strand that comes this near to an older crack turns straight to it, which makes right angles.
+    crossing
+        Probability that a strand crosses what it meets.
+    spurs
+        Short one-sided cracks per primary-spacing squared, starting on others.
+    doubling
+        Share of the primaries that run double for a while.
+    """
+
+    spacing: float = 60.0
+    generations: int = 4
+    refinement: float = 0.72
+    fill: float = 0.8
+    room: float = 0.38
+    direction: float = 0.0
+    order: float = 1.0
+    across: float = 0.3
+    obedience: float = 0.3
+    jag: float = 0.2
+    kink: float = 0.2
+    sway: float = 0.25
+    bend: float = 0.002
+    reach: float = 6.0
+    tiring: float = 0.2
+    capture: float = 6.0
+    crossing: float = 0.12
+    spurs: float = 0.3
+    doubling: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Strands: runs of points, each from its start to where it stopped.
+
+    Attributes
+    ----------
+    points
+        (P, 2) float32, x and y in px of the picture.
+    first
+        (S + 1,) int64, where each strand begins in `points`.
+    birth
+        (P,) float32 in [0, 1], when the crack reached the point.
+    generation
+        (S,) int64; spurs and double lines have the generation of their kind, not of their host.
+    crack
+        (S,) int64; the two strands that grew from one seed share a number.
+    dead
+        (S,) bool, the strand stopped in whole paint.
+    size
+        (width, height) in px.
+    """
+
+    points: Floats
+    first: Ints
+    birth: Floats
+    generation: Ints
+    crack: Ints
+    dead: Flags
+    size: Size
+
+    @property
+    def lengths(self) -> Ints:
+        """(S,) number of points of each strand."""
+        return np.diff(self.first)
+
+
+class _Paths(NamedTuple):
+    """Free paths of one generation: x, y (n, S), how many steps each may take, and their cracks' numbers."""
+
+    x: Floats
+    y: Floats
+    limit: Ints
+    crack: Ints
+
+
+class _Strands(NamedTuple):
+    """Grown paths: x, y, birth and taken are (n, S + 1), the last point being the one that was met."""
+
+    x: Floats
+    y: Floats
+    taken: Flags
+    birth: Floats
+    crack: Ints
+    dead: Flags
+    generation: int
+
+
+class _Ground:
+    """What is known of the paint so far: for each px, the point of a crack that lies on or beside it."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.width, self.height = size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
+        self.owner = np.zeros(self.height * self.width, np.int32)  # 1 + number of the point, 0: whole paint
+        self.stamp = np.full(self.height * self.width, -1, np.int32)  # scratch, always left at -1
+        self.distance = np.zeros((0, 0), np.float32)
+        self.points = np.zeros((0, 2), np.float32)
+        self.birth: list[Floats] = []
+        self.lengths: list[Ints] = []
+        self.generation: list[Ints] = []
+        self.crack: list[Ints] = []
+        self.dead: list[Flags] = []
+
+    def cells(self, x: Floats, y: Floats) -> Ints:
+        """Flat px numbers of points, the outermost px standing in for all beyond."""
+        column = np.clip(x.astype(np.int32) + MARGIN, 1, self.width - 2)
+        row = np.clip(y.astype(np.int32) + MARGIN, 1, self.height - 2)
+        return (row * self.width + column).astype(np.int64)
+
+    def inside(self, x: Floats, y: Floats) -> Flags:
+        """Whether points lie in the picture or its margin."""
+        w, h = self.size
+        return (x > -MARGIN) & (y > -MARGIN) & (x < w + MARGIN) & (y < h + MARGIN)
+
+    def around(self, cells: Ints) -> Ints:
+        """The 3 x 3 px around each cell, (9, ...)."""
+        steps = (np.arange(-1, 2)[:, None] * self.width + np.arange(-1, 2)).ravel()
+        return steps.reshape(9, *[1] * cells.ndim) + cells
+
+    def survey(self) -> None:
+        """Measure the distance to the nearest crack at every second px; cracks are 3 px wide here."""
+        whole = (self.owner == 0).astype(np.uint8).reshape(self.height, self.width)[::2, ::2]
+        if whole.all():
+            self.distance = np.full(whole.shape, np.float32(1e4))
+        else:
+            distance = cv2.distanceTransform(np.ascontiguousarray(whole), cv2.DIST_L2, 3)
+            self.distance = 2 * np.asarray(distance, np.float32)
+
+    def nearest(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Distance to the nearest crack in px and the heading to it, over some px: the distance has creases."""
+        bottom, right = self.distance.shape[0] - 1, self.distance.shape[1] - 1
+        column, row = (np.clip((a.astype(np.int64) + MARGIN) // 2, 0, m) for a, m in ((x, right), (y, bottom)))
+        d = self.distance
+        dx = d[row, np.minimum(column + 2, right)] - d[row, np.maximum(column - 2, 0)]
+        dy = d[np.minimum(row + 2, bottom), column] - d[np.maximum(row - 2, 0), column]
+        return d[row, column], np.arctan2(-dy, -dx).astype(np.float32)
+
+    def cracks(self) -> int:
+        """Return a number that no crack has yet."""
+        return 1 + max((int(c.max(initial=0)) for c in self.crack), default=0)
+
+    def add(self, strands: _Strands) -> None:
+        """Take in grown strands."""
+        points = np.stack([strands.x[strands.taken], strands.y[strands.taken]], axis=1)
+        count = len(self.points)
+        numbers = np.arange(count + 1, count + 1 + len(points), dtype=np.int32)
+        around = self.around(self.cells(points[:, 0], points[:, 1]))
+        self.owner[around] = np.where(self.owner[around] > 0, self.owner[around], numbers)
+        self.points = np.concatenate([self.points, points])
+        self.birth.append(strands.birth[strands.taken])
+        self.lengths.append(strands.taken.sum(axis=1))
+        self.generation.append(np.full(len(strands.x), strands.generation, np.int64))
+        self.crack.append(strands.crack)
+        self.dead.append(strands.dead)
+
+    def network(self) -> Network:
+        """Return all that has grown."""
+        lengths = np.concatenate([np.zeros(1, np.int64), *self.lengths])
+        return Network(
+            self.points,
+            np.cumsum(lengths),
+            np.concatenate([np.zeros(0, np.float32), *self.birth]),
+            np.concatenate([np.zeros(0, np.int64), *self.generation]),
+            np.concatenate([np.zeros(0, np.int64), *self.crack]),
+            np.concatenate([np.zeros(0, np.bool_), *self.dead]),
+            self.size,
+        )
+
+
+def grow(size: Size, habit: Habit, *, rng: np.random.Generator) -> Network:
+    """Grow a network over a picture of `size` (width, height) px."""
+    ground = _Ground(size)
+    total = habit.generations + 1
+    for generation in range(habit.generations):
+        spacing = habit.spacing * habit.refinement**generation
+        later = replace(habit, tiring=habit.tiring * 2 * generation / max(1, habit.generations - 1))
+        for _ in range(WAVES):
+            ground.survey()
+            x, y, heading = _seeds(ground, habit, spacing, generation, rng)
+            both_ways = np.concatenate([heading, heading + np.float32(np.pi)])
+            crack = np.tile(np.arange(len(x)), 2) + ground.cracks()
+            paths = _free_paths(ground, (np.tile(x, 2), np.tile(y, 2)), both_ways, crack, later, spacing, rng)
+            _settle(ground, paths, habit, generation, total, rng)
+    ground.survey()
+    _grow_spurs(ground, habit, total, rng)
+    _double(ground, habit, total, rng)
+    return ground.network()
+
+
+def _seeds(
+    ground: _Ground, habit: Habit, spacing: float, generation: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Jittered sites in paint that is whole enough, and the heading of the crack that opens at each."""
+    pitch = spacing * np.sqrt(WAVES)
+    columns, rows = (max(1, round(side / pitch)) for side in (ground.width, ground.height))
+    sites = rng.random((3, rows * columns), np.float32)
+    x = (np.tile(np.arange(columns), rows) + sites[0]) * np.float32(ground.width / columns) - MARGIN
+    y = (np.repeat(np.arange(rows), columns) + sites[1]) * np.float32(ground.height / rows) - MARGIN
+    field = _field(habit, len(x), habit.across if generation == 0 else 0.5, rng)
+    keep = sites[2] < habit.fill
+    distance, downhill = ground.nearest(x, y)
+    keep &= distance > habit.room * spacing
+    obeys = rng.random(len(x), np.float32) < (1.0 if generation == 0 else habit.obedience)
+    heading = np.where(obeys, field, downhill)
+    return x[keep], y[keep], heading[keep].astype(np.float32)
+
+
+def _field(habit: Habit, count: int, across: float, rng: np.random.Generator) -> Floats:
+    """Headings along the main direction, or across it."""
+    spread = rng.vonmises(0.0, habit.order, count) / 2 if habit.order > 0 else rng.uniform(0, np.pi, count)
+    turned = rng.random(count) < across
+    return (habit.direction + spread + np.where(turned, np.pi / 2, 0.0)).astype(np.float32)
+
+
+def _free_paths(
+    ground: _Ground,
+    start: tuple[Floats, Floats],
+    heading: Floats,
+    crack: Ints,
+    habit: Habit,
+    spacing: float,
+    rng: np.random.Generator,
+) -> _Paths:
+    """Paths as they would grow in whole paint."""
+    n = len(heading)
+    tired = rng.random(n) < habit.tiring
+    limit = np.where(tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.6, 1.4, n) * habit.reach * spacing)
+    limit = np.maximum(np.rint(limit / STEP), 3).astype(np.int64)
+    steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(*ground.size) / STEP))
+    noise = rng.standard_normal((3, n, steps), np.float32)
+    angle = heading[:, None] + noise[0] * np.float32(habit.jag)
+    angle += np.repeat(noise[1, :, ::4], 4, axis=1)[:, :steps] * np.float32(habit.kink)
+    angle += _smooth(noise[2], 15) * np.float32(habit.sway)
+    curvature = rng.normal(0, habit.bend * STEP, (n, 1)).astype(np.float32)
+    angle += curvature * np.arange(steps, dtype=np.float32)
+    # Rounded steps: sine and cosine may differ in their last bit between machines.
+    dx = np.rint(np.cos(angle) * (256 * STEP)) / np.float32(256)
+    dy = np.rint(np.sin(angle) * (256 * STEP)) / np.float32(256)
+    dx[:, 0] = dy[:, 0] = 0
+    x0, y0 = (np.rint(a * 256) / np.float32(256) for a in start)
+    px = x0[:, None] + np.cumsum(dx, axis=1, dtype=np.float32)
+    py = y0[:, None] + np.cumsum(dy, axis=1, dtype=np.float32)
+    return _Paths(px, py, limit, crack)
+
+
+def _smooth(noise: Floats, over: int) -> Floats:
+    """Moving average of white noise along its last axis, of unit variance again."""
+    total = np.cumsum(noise, axis=1)
+    total[:, over:] -= total[:, :-over].copy()
+    return total / np.float32(np.sqrt(over))
+
+
+def _settle(
+    ground: _Ground, paths: _Paths, habit: Habit, generation: int, total: int, rng: np.random.Generator
+) -> None:
+    """Cut the paths where they meet something and add what is left to the ground."""
+    n, steps = paths.x.shape
+    crosses = rng.random(n) < habit.crossing
+    if n == 0:
+        return
+    cells = ground.cells(paths.x, paths.y)
+    left = _first(~ground.inside(paths.x, paths.y))
+    whole = np.minimum(np.minimum(paths.limit, steps), left)
+    met_old = _meet_older(ground, paths, crosses, habit.capture)
+    met_sister, sister = _meet_sisters(ground, cells, paths.crack, np.minimum(whole, met_old), crosses)
+    length = np.minimum(whole, np.minimum(met_old, met_sister))
+    row, last = np.arange(n), np.minimum(length, steps - 1)
+    end = np.stack([paths.x[row, last], paths.y[row, last]], axis=1)
+    meets_old = (length == met_old) & (length < whole)
+    end[meets_old] = _foot(ground, end[meets_old])
+    meets_sister = (length == met_sister) & ~meets_old & (length < whole)
+    end[meets_sister, 0], end[meets_sister, 1] = (a.ravel()[sister[meets_sister]] for a in (paths.x, paths.y))
+    met = meets_old | meets_sister
+    ground.add(_strands(paths, length, end, met, ~met & (length < left), generation, total))
+
+
+def _meet_older(ground: _Ground, paths: _Paths, crosses: Flags, capture: float) -> Ints:
+    """At which step each path comes near an older crack (or S), (n,)."""
+    bottom, right = ground.distance.shape[0] - 1, ground.distance.shape[1] - 1
+    column = np.clip((paths.x.astype(np.int32) + MARGIN) // 2, 0, right)
+    row = np.clip((paths.y.astype(np.int32) + MARGIN) // 2, 0, bottom)
+    near = ground.distance[row, column] < capture
+    clearance = CLEARANCE + int(2 * capture / STEP)
+    near[:, : 1 + int(capture / STEP)] = False
+    return _first_not_crossed(near, crosses, clearance)
+
+
+def _foot(ground: _Ground, points: Floats) -> Floats:
+    """The points of older cracks that lie nearest to points in whole paint, (n, 2)."""
+    distance, heading = ground.nearest(points[:, 0], points[:, 1])
+    foot = points + (distance + 1)[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    foot = np.rint(foot * 256).astype(np.float32) / 256
+    owner = ground.owner[ground.cells(foot[:, 0], foot[:, 1])].astype(np.int64) - 1
+    return np.where((owner >= 0)[:, None], ground.points[owner], foot).astype(np.float32)
+
+
+def _strands(
+    paths: _Paths, length: Ints, end: Floats, met: Flags, dead: Flags, generation: int, total: int
+) -> _Strands:
+    """Cut paths to `length` steps and end those that met something on the point that they met."""
+    n, steps = paths.x.shape
+    row = np.arange(n)
+    x, y = (np.concatenate([a, a[:, -1:]], axis=1) for a in (paths.x, paths.y))
+    x[row, length], y[row, length] = end.T
+    taken = np.arange(steps + 1) < (length + met)[:, None]
+    age = np.minimum(np.arange(steps + 1), max(1, int(length.max()))) / max(1, int(length.max()))
+    birth = np.broadcast_to(((generation + age) / total).astype(np.float32), x.shape)
+    return _Strands(x, y, taken, birth, paths.crack, dead, generation)
+
+
+def _meet_sisters(
+    ground: _Ground, cells: Ints, crack: Ints, longest: Ints, crosses: Flags
+) -> tuple[Ints, Ints]:
+    """At which step each path stops on a sister that was there before it (or S), and on which point: (n,) each.
+
+    A point's number is its row times S plus its column.
+    """
+    n, steps = cells.shape
+    when, who = np.nonzero(np.arange(steps - 1, -1, -1)[:, None] < longest)
+    when = steps - 1 - when  # the latest first, so that the earliest is written last and stays
+    own, here = who * steps + when, cells[who, when]
+    length, seen = longest, np.full((n, steps), -1)
+    met = np.full(n, steps)
+    for _ in range(ROUNDS):
+        alive = when < length[who]
+        around = ground.around(here[alive])
+        ground.stamp[around] = own[alive].astype(np.int32)
+        found = ground.stamp[here].astype(np.int64)
+        ground.stamp[around] = -1
+        other, then = np.divmod(found, steps)
+        there = (found >= 0) & (crack[other] != crack[who]) & (then < when) & (when >= CLEARANCE)
+        seen[who, when] = np.where(there, found, -1)
+        met = _first_not_crossed(seen >= 0, crosses, CLEARANCE)
+        length = np.minimum(longest, met)
+    return met, seen[np.arange(n), np.minimum(met, steps - 1)]
+
+
+def _first(flags: Flags) -> Ints:
+    """Index of the first True of each row, or the row's length."""
+    return np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1])
+
+
+def _first_not_crossed(flags: Flags, crosses: Flags, clearance: int) -> Ints:
+    """Index of the first True of each row; for rows that cross, of the first one well behind that."""
+    first = _first(flags)
+    behind = np.arange(flags.shape[1]) > (first + clearance)[:, None]
+    return np.where(crosses, _first(flags & behind), first)
+
+
+def _double(ground: _Ground, habit: Habit, total: int, rng: np.random.Generator) -> None:
+    """Run a second crack beside some of the primaries for 20 to 60 px."""
+    if not ground.lengths:
+        return
+    lengths, generation = np.concatenate(ground.lengths), np.concatenate(ground.generation)
+    first = np.cumsum(lengths) - lengths
+    doubled = (rng.random(len(lengths)) < habit.doubling) & (lengths > 14) & (generation == 0)
+    for strand in np.flatnonzero(doubled):
+        start = first[strand] + rng.integers(lengths[strand] - 10)
+        stop = min(start + rng.integers(10, 30), first[strand] + lengths[strand])
+        beside = _beside(ground.points[start:stop], rng.choice([-1, 1]) * rng.uniform(2.5, 5.5), rng)
+        n = len(beside)
+        birth = np.linspace(total - 1, total, n, dtype=np.float32)[None] / np.float32(total)
+        crack = np.array([ground.cracks()])
+        x, y = beside.T
+        ground.add(_Strands(x[None], y[None], np.ones((1, n), np.bool_), birth, crack, np.zeros(1, np.bool_), 1))
+
+
+def _beside(points: Floats, offset: float, rng: np.random.Generator) -> Floats:
+    """A line that leaves a run of points, keeps `offset` px from it and comes back, (n, 2)."""
+    along = np.gradient(points, axis=0)
+    normal = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-3)[:, None]
+    away = np.sqrt(np.sin(np.linspace(0, np.pi, len(points)))) * offset + rng.normal(0, 0.35, len(points))
+    away[[0, -1]] = 0
+    return (np.rint((points + normal * away[:, None]) * 256) / 256).astype(np.float32)
+
+
+def _grow_spurs(ground: _Ground, habit: Habit, total: int, rng: np.random.Generator) -> None:
+    """Short strands that leave existing cracks sideways."""
+    w, h = ground.size
+    count = rng.poisson(habit.spurs * w * h / habit.spacing**2)
+    if not len(ground.points):
+        return
+    x, y = ground.points.T
+    at = rng.integers(1, len(x), count)
+    along = np.arctan2(y[at] - y[at - 1], x[at] - x[at - 1])
+    side = np.where(rng.random(count) < 0.5, 1, -1) * rng.normal(np.pi / 2, 0.35, count)
+    crack = np.arange(count) + ground.cracks()
+    heading = (along + side).astype(np.float32)
+    short = replace(habit, tiring=1.0)
+    paths = _free_paths(ground, (x[at], y[at]), heading, crack, short, habit.spacing * 0.5, rng)
+    _settle(ground, paths, habit, total - 1, total, rng)

@@ -1,0 +1,84 @@
+"""From strands with widths and strengths to pixels: sub-pixel coverage and the crack mask."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generators.networks import Floats, Network
+from generators.triplets import Mask
+
+SUPERSAMPLING = 3
+"""Lines are drawn this much larger and averaged down: widths come in thirds of a px."""
+
+GREYS = 16
+"""Levels of strength that are told apart."""
+
+_THICK = 4096
+
+Grey = npt.NDArray[np.uint8]
+
+
+class Drawing(NamedTuple):
+    """What a network looks like on the pixel grid.
+
+    Attributes
+    ----------
+    opacity
+        (H, W) uint8: covered share of the px times the strength of what covers it, 255 for a full one.
+    mask
+        (H, W) bool: at least half covered, or on the centre line of a crack (a hairline narrower than a
+        px would be a row of dots otherwise).
+    """
+
+    opacity: Grey
+    mask: Mask
+
+
+def draw_network(network: Network, width: Floats, strength: Floats) -> Drawing:
+    """Draw all strands.
+
+    Parameters
+    ----------
+    width
+        (P,) float32, crack width at each point in px; points of width 0 are not drawn.
+    strength
+        (P,) float32 in [0, 1], how strongly the crack shows at each point.
+    """
+    w, h = network.size
+    fine = np.zeros((h * SUPERSAMPLING, w * SUPERSAMPLING), np.uint8)
+    thickness = np.where(width > 0, np.maximum(np.rint(width * SUPERSAMPLING), 1), 0).astype(np.int64)
+    grey = np.clip(np.rint(strength * GREYS), 1, GREYS).astype(np.int64)
+    for key, lines in _runs(network, grey * _THICK + thickness, SUPERSAMPLING):
+        level, thick = divmod(key, _THICK)
+        if thick:
+            cv2.polylines(fine, lines, False, level * 255 // GREYS, thick, cv2.LINE_8, 4)
+    centre = np.zeros((h, w), np.uint8)
+    for drawn, lines in _runs(network, (thickness > 0).astype(np.int64), 1):
+        if drawn:
+            cv2.polylines(centre, lines, False, 255, 1, cv2.LINE_8, 4)
+    covered = cv2.threshold(fine, 0, 255, cv2.THRESH_BINARY)[1]
+    opacity, covered = (cv2.resize(a, (w, h), interpolation=cv2.INTER_AREA) for a in (fine, covered))
+    return Drawing(np.asarray(opacity, np.uint8), (covered >= 128) | (centre > 0))
+
+
+def _runs(
+    network: Network, key: npt.NDArray[np.int64], scale: int
+) -> list[tuple[int, list[npt.NDArray[np.int32]]]]:
+    """Runs of points of equal key, in 1/16 px of a grid `scale` times as fine, gathered by key, rising."""
+    # Half a px: the centre of the first px of the picture is 0.5 here, and 0 for OpenCV.
+    points = np.rint(network.points * (16 * scale)).astype(np.int32) - 8
+    strand = np.repeat(np.arange(len(network.lengths)), network.lengths)
+    stop = np.concatenate([np.flatnonzero((np.diff(key) != 0) | (np.diff(strand) != 0)) + 1, [len(key)]])
+    start = np.concatenate([[0], stop[:-1]])
+    if not len(key):
+        return []
+    # A run goes on to the first point of the next one of its strand, so that no gap opens between them.
+    goes_on = np.append(strand[stop[:-1] - 1] == strand[stop[:-1]], False)
+    groups: dict[int, list[npt.NDArray[np.int32]]] = {}
+    for k, a, b in zip(key[start].tolist(), start.tolist(), (stop + goes_on).tolist(), strict=True):
+        groups.setdefault(k, []).append(points[a:b])
+    return sorted(groups.items())
