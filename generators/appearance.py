@@ -15,6 +15,9 @@ from generators.triplets import Image, Mask
 SOFT_EDGE = 4
 """How far from the mask a crack may change the painting, in px: its own soft edge, dirt, a lifted rim."""
 
+NARROWEST = 0.34
+"""Width of the finest crack that is drawn, in px."""
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -63,24 +66,32 @@ class Look:
     grain: float = 0.2
 
 
-def profile(network: Network, look: Look, age: float, *, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Width (px) and strength [0, 1] at each point of a network at an age in (0, 1].
-
-    At age a there are the points that were born by then; a crack opens with the time since its birth.
-    Width never falls with age, so the masks of two ages of one network contain one another.
-    """
+def profile(network: Network, look: Look, *, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Width (px) and strength [0, 1] at each point of a network in full age, (P,) float32 each."""
     strands, points = len(network.lengths), len(network.points)
     spread = np.exp(rng.standard_normal(strands, np.float32) * np.float32(look.width_spread))
     fade = 1 - 0.35 * rng.random(strands, np.float32)
-    wobble = _along(rng.standard_normal((2, points // 4 + 8), np.float32), points) * np.float32(look.unevenness)
-    width = look.width * np.power(np.float32(look.width_decay), network.generation) * spread
-    strength = look.strength * np.power(np.float32(look.strength_decay), network.generation) * fade
-    taper = _taper(network)
-    opened = np.clip((age - network.birth) * 3 + 0.34, 0.34, 1) if age < 1 else np.ones(points, np.float32)
-    full = np.repeat(width.astype(np.float32), network.lengths) * np.maximum(1 + wobble[0], 0.4) * np.sqrt(taper) * opened
-    shown = np.repeat(strength.astype(np.float32), network.lengths) * (1 + 1.4 * wobble[1]) * (0.3 + 0.7 * taper)
-    born = network.birth <= age
-    return np.where(born, np.maximum(full, 0.34), 0).astype(np.float32), np.clip(shown, 0.25, 1).astype(np.float32)
+    wobble = _along(rng.standard_normal((2, points // 4 + 8), np.float32), points) * np.float32(
+        look.unevenness
+    )
+    rank, taper = network.generation, _taper(network)
+    width = (look.width * np.float32(look.width_decay) ** rank * spread).astype(np.float32)
+    strength = (look.strength * np.float32(look.strength_decay) ** rank * fade).astype(np.float32)
+    width = np.repeat(width, network.lengths) * np.maximum(1 + wobble[0], 0.4) * np.sqrt(taper)
+    strength = np.repeat(strength, network.lengths) * (1 + 1.4 * wobble[1]) * (0.3 + 0.7 * taper)
+    return np.maximum(width, NARROWEST).astype(np.float32), np.clip(strength, 0.25, 1).astype(np.float32)
+
+
+def younger(network: Network, width: Floats, age: float) -> Floats:
+    """Width at an age in (0, 1] of what is `width` px wide in full age, (P,) float32.
+
+    There is nothing (0) where the crack was not born yet, and it opens with the time since its birth.
+    The width never falls with age, so the masks of two ages of a network contain one another.
+    """
+    if age >= 1:
+        return width
+    opened = np.clip((age - network.birth) * 3 + 0.34, 0.34, 1)
+    return np.where(network.birth <= age, np.maximum(width * opened, NARROWEST), 0).astype(np.float32)
 
 
 def _along(noise: Floats, points: int) -> Floats:
@@ -89,7 +100,8 @@ def _along(noise: Floats, points: int) -> Floats:
     at = np.arange(points, dtype=np.float32) / 4 + 1
     low = at.astype(np.int64)
     part = at - low
-    return noise[:, np.minimum(low, length - 2)] * (1 - part) + noise[:, np.minimum(low + 1, length - 1)] * part
+    below, above = noise[:, np.minimum(low, length - 2)], noise[:, np.minimum(low + 1, length - 1)]
+    return np.asarray(below * (1 - part) + above * part, np.float32)
 
 
 def _taper(network: Network) -> Floats:
@@ -124,7 +136,9 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     around = np.asarray(cv2.blur(image, (9, 9)), np.uint8).reshape(-1, 3)[at].astype(np.float32)
     opacity = _opacity(drawing.opacity, look).ravel()[at] * (1 + look.grain * speckle)
     light = _shows_light(around @ _LUMA, look.flip)[:, None]
-    colour = light * (around + np.array(look.light, np.float32)) + (1 - light) * around * np.array(look.dark, np.float32)
+    colour = light * (around + np.array(look.light, np.float32)) + (1 - light) * around * np.array(
+        look.dark, np.float32
+    )
     changed = paint + (colour - paint) * np.clip(opacity, -0.25, 1)[:, None]
     if look.lift:
         relief = _relief(drawing.opacity, look).ravel()[at] * (1 - np.clip(opacity, 0, 1))

@@ -76,6 +76,8 @@ class Sketch:
     `over` holds how many batches of dabs lay below the topmost paint: earlier ones are hidden there.
     """
 
+    width: float
+    height: float
     x: Field
     y: Field
     colour: Field
@@ -86,23 +88,29 @@ class Sketch:
     dabs: list[Dabs] = field(default_factory=list)
 
     @classmethod
-    def blank(cls, size: Size, rng: np.random.Generator, longest: int = 400) -> Sketch:
+    def blank(cls, size: Size, rng: np.random.Generator, zoom: float = 1.0, longest: int = 400) -> Sketch:
+        """An empty sketch of a canvas, or of a detail of one, `zoom` times enlarged."""
         scale = min(1.0, longest / max(size))
         w, h = max(32, round(size[0] * scale)), max(32, round(size[1] * scale))
-        y, x = (np.mgrid[0:h, 0:w] + 0.5) / min(w, h)
-        return cls(x, y, np.zeros((h, w, 3)), np.zeros((h, w)), np.zeros((h, w)), np.zeros((h, w), np.int32), rng)
+        y, x = (np.mgrid[0:h, 0:w] + 0.5) / (min(w, h) * zoom)
+        width, height = w / min(w, h), h / min(w, h)
+        x += rng.uniform(0.15, 0.85) * width * (1 - 1 / zoom)
+        y += rng.uniform(0.15, 0.85) * height * (1 - 1 / zoom)
+        return cls(
+            width,
+            height,
+            x,
+            y,
+            np.zeros((h, w, 3)),
+            np.zeros((h, w)),
+            np.zeros((h, w)),
+            np.zeros((h, w), np.int32),
+            rng,
+        )
 
     @property
     def px(self) -> float:
         return float(1 / (self.y[1, 0] - self.y[0, 0]))
-
-    @property
-    def width(self) -> float:
-        return float(self.x[0, -1] + self.x[0, 0])
-
-    @property
-    def height(self) -> float:
-        return float(self.y[-1, 0] + self.y[0, 0])
 
     def within(self, x0: float, y0: float, x1: float, y1: float) -> Sketch:
         """A window onto the same arrays (a thin one at the border where it lies outside)."""
@@ -112,7 +120,18 @@ class Sketch:
         c1 = int(np.clip((x1 - self.x[0, 0]) * p + 2, c0 + 4, w))
         r1 = int(np.clip((y1 - self.y[0, 0]) * p + 2, r0 + 4, h))
         k = np.s_[r0:r1, c0:c1]
-        return Sketch(self.x[k], self.y[k], self.colour[k], self.flow[k], self.fine[k], self.over[k], self.rng, self.dabs)
+        return Sketch(
+            self.width,
+            self.height,
+            self.x[k],
+            self.y[k],
+            self.colour[k],
+            self.flow[k],
+            self.fine[k],
+            self.over[k],
+            self.rng,
+            self.dabs,
+        )
 
     def noise(self, cell: float, octaves: int = 4, stretch: float = 1.0, gain: float = 0.5) -> Field:
         """Value noise, mean about 0.5, 0-1; cells are `cell` high and `stretch` times as wide."""
@@ -143,7 +162,9 @@ class Sketch:
         c, s = np.cos(turn), np.sin(turn)
         return (dx * c + dy * s) / rx, (dy * c - dx * s) / ry
 
-    def ellipse(self, cx: float, cy: float, rx: float, ry: float, edge: float = 0.03, turn: float = 0.0) -> Field:
+    def ellipse(
+        self, cx: float, cy: float, rx: float, ry: float, edge: float = 0.03, turn: float = 0.0
+    ) -> Field:
         """Soft-edged ellipse -> coverage; `edge` is relative to the radius."""
         p, q = self.local(cx, cy, rx, ry, turn)
         return smoothstep(1 + edge, 1 - edge, np.sqrt(p * p + q * q))
@@ -164,7 +185,9 @@ class Sketch:
         if fine is not None:
             np.copyto(self.fine[k], fine, where=on)
 
-    def relief(self, mask: Field, roundness: float, bump: Any = 0.0, soft: float = 0.006) -> tuple[Field, Field]:
+    def relief(
+        self, mask: Field, roundness: float, bump: Any = 0.0, soft: float = 0.006
+    ) -> tuple[Field, Field]:
         """Light in [0, 1] on the silhouette blown up to a solid, and the direction along its contours."""
         inside = np.pad((mask > 0.5).astype(np.uint8), 1, mode="edge")
         depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1].astype(np.float64) / self.px
@@ -177,7 +200,14 @@ class Sketch:
         """Gradient of a height (h, w) given in short sides."""
         return cv2.Sobel(z, cv2.CV_64F, 1, 0) * (self.px / 8), cv2.Sobel(z, cv2.CV_64F, 0, 1) * (self.px / 8)
 
-    def solid(self, mask: Field, *colours: Colour, roundness: float = 0.1, bump: Any = 0.0, fine: float | None = None) -> Field:
+    def solid(
+        self,
+        mask: Field,
+        *colours: Colour,
+        roundness: float = 0.1,
+        bump: Any = 0.0,
+        fine: float | None = None,
+    ) -> Field:
         """Model a silhouette in the round, from shadow to light."""
         light, along = self.relief(mask, roundness, bump)
         self.lay(mask, ramp(light, *colours), along, fine)
@@ -187,7 +217,9 @@ class Sketch:
         """Glaze a shadow."""
         self.lay(np.minimum(mask, 0.5), colour)
 
-    def scatter(self, mask: Field, n: int, length: float, width: float, tint: Colour, share: float, angle: Any = None) -> None:
+    def scatter(
+        self, mask: Field, n: int, length: float, width: float, tint: Colour, share: float, angle: Any = None
+    ) -> None:
         """Scatter dabs where `mask` is set: local colour mixed with `tint`, along `angle` (None: any way)."""
         rows, cols = self.x.shape
         r, c = self.rng.integers(rows, size=n), self.rng.integers(cols, size=n)
@@ -200,17 +232,25 @@ class Sketch:
         centre = np.stack([self.x[r, c], self.y[r, c]], 1) + self.rng.normal(0, 0.5 / self.px, (k, 2))
         local = self.colour[r, c]
         colour = local + (np.array(tint) - local) * (share * self.rng.uniform(0.2, 1.2, (k, 1)))
-        self.strokes(centre, a, length * self.rng.uniform(0.5, 1.3, k), width * self.rng.uniform(0.6, 1.3, k), colour)
+        self.strokes(
+            centre, a, length * self.rng.uniform(0.5, 1.3, k), width * self.rng.uniform(0.6, 1.3, k), colour
+        )
 
-    def strokes(self, centre: Any, angle: Any, length: Any, width: Any, colour: Any, bend: float = 0.4) -> None:
+    def strokes(
+        self, centre: Any, angle: Any, length: Any, width: Any, colour: Any, bend: float = 0.4
+    ) -> None:
         """Add curved dabs by centre (n, 2), direction, length, width and colour (broadcast to n)."""
         centre = np.asarray(centre, np.float64)
         k = len(centre)
-        turn = np.broadcast_to(angle, k)[:, None] + self.rng.uniform(-bend, bend, (k, 1)) * np.array([-1, 0, 1])
+        turn = np.broadcast_to(angle, k)[:, None] + self.rng.uniform(-bend, bend, (k, 1)) * np.array(
+            [-1, 0, 1]
+        )
         step = np.stack([np.cos(turn), np.sin(turn)], 2) * (np.broadcast_to(length, k)[:, None, None] / 3)
         path = np.concatenate([np.zeros((k, 1, 2)), np.cumsum(step, 1)], 1)
         path += centre[:, None] - path.mean(1, keepdims=True)
-        self.dabs.append(Dabs(path, np.broadcast_to(width, k), np.broadcast_to(np.asarray(colour, np.float64), (k, 3))))
+        self.dabs.append(
+            Dabs(path, np.broadcast_to(width, k), np.broadcast_to(np.asarray(colour, np.float64), (k, 3)))
+        )
 
     def line(self, points: Any, width: float, colour: Colour) -> None:
         """Add one dab along a parabola through three points, or straight between two."""
@@ -234,242 +274,651 @@ def _pick(rng: np.random.Generator, options: Any) -> Any:
 
 
 # --- open air ---
-# zenith, middle, horizon, cloud shadow, cloud light, land shadow, land, land light
-MOODS: dict[str, tuple[Colour, ...]] = {
-    "day": (AZURITE, SMALT, CREAM, (128, 126, 126), WHITE, (40, 40, 24), EARTH_GREEN, (170, 160, 96)),
-    "evening": ((88, 100, 112), (176, 150, 110), (240, 204, 130), (120, 92, 76), (246, 214, 156), (36, 26, 16), (92, 74, 38), (192, 146, 70)),
-    "grey": ((112, 116, 118), (156, 154, 146), (206, 198, 178), (96, 94, 92), (216, 210, 196), (42, 36, 26), (98, 86, 56), (158, 140, 94)),
-    "storm": ((40, 44, 50), (70, 72, 74), (150, 140, 116), (30, 32, 36), (146, 136, 116), (20, 18, 14), (52, 48, 32), (120, 104, 62)),
-    "winter": ((150, 164, 172), (196, 198, 192), (228, 218, 198), (166, 166, 162), (236, 230, 216), (110, 104, 94), (196, 192, 180), (238, 234, 222)),
-    "night": ((10, 14, 20), (20, 26, 34), (54, 58, 56), (16, 18, 22), (88, 88, 78), (8, 8, 8), (22, 22, 18), (48, 46, 34)),
-    "dawn": ((112, 130, 152), (196, 176, 164), (240, 206, 176), (140, 126, 132), (246, 222, 196), (52, 44, 40), (110, 106, 72), (190, 172, 118)),
-    "brown": ((120, 104, 78), (160, 138, 100), (198, 174, 128), (104, 88, 64), (210, 188, 146), (40, 28, 16), (96, 72, 42), (166, 132, 80)),
-}
 
 
-def _sky(s: Sketch, mood: tuple[Colour, ...], horizon: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """Colours of a sky and the land under it."""
+
+    zenith: Colour
+    sky: Colour
+    horizon: Colour
+    cloud: Tones
+    land: Tones
+    bare: bool = False
+
+
+def _mood(
+    zenith: Colour,
+    sky: Colour,
+    horizon: Colour,
+    shade: Colour,
+    light: Colour,
+    *land: Colour,
+    bare: bool = False,
+) -> Mood:
+    return Mood(zenith, sky, horizon, (shade, mix(shade, light, 0.55), light), land, bare)
+
+
+DAY = _mood(
+    (84, 112, 138),
+    (136, 148, 154),
+    (208, 196, 164),
+    (124, 122, 120),
+    (232, 224, 206),
+    (38, 38, 24),
+    (86, 88, 54),
+    (164, 150, 94),
+)
+EVENING = _mood(
+    (88, 98, 106),
+    (170, 144, 108),
+    (232, 194, 126),
+    (116, 90, 76),
+    (240, 206, 150),
+    (34, 25, 16),
+    (86, 68, 38),
+    (184, 140, 70),
+)
+OVERCAST = _mood(
+    (108, 112, 112),
+    (150, 147, 138),
+    (198, 189, 168),
+    (92, 90, 87),
+    (212, 205, 190),
+    (40, 35, 25),
+    (92, 80, 54),
+    (154, 136, 92),
+)
+STORM = _mood(
+    (44, 48, 52),
+    (72, 74, 74),
+    (150, 140, 116),
+    (46, 47, 49),
+    (158, 148, 126),
+    (20, 18, 14),
+    (50, 46, 32),
+    (122, 106, 66),
+)
+WINTER = _mood(
+    (148, 158, 162),
+    (190, 190, 182),
+    (224, 212, 190),
+    (160, 158, 152),
+    (232, 226, 212),
+    (104, 98, 88),
+    (186, 180, 168),
+    (234, 228, 214),
+    bare=True,
+)
+NIGHT = _mood(
+    (12, 15, 20),
+    (22, 27, 33),
+    (54, 57, 55),
+    (18, 20, 23),
+    (86, 86, 77),
+    (9, 9, 8),
+    (22, 22, 18),
+    (48, 46, 34),
+)
+DAWN = _mood(
+    (112, 128, 146),
+    (190, 172, 160),
+    (236, 202, 172),
+    (136, 122, 126),
+    (242, 218, 192),
+    (50, 43, 38),
+    (104, 99, 68),
+    (186, 168, 118),
+)
+BROWN_AIR = _mood(
+    (118, 103, 78),
+    (156, 135, 98),
+    (194, 171, 127),
+    (102, 86, 64),
+    (206, 185, 144),
+    (38, 28, 17),
+    (92, 70, 42),
+    (162, 130, 80),
+)
+MOODS = (DAY, DAY, EVENING, EVENING, OVERCAST, OVERCAST, STORM, WINTER, NIGHT, DAWN, BROWN_AIR)
+
+
+def _sky(s: Sketch, mood: Mood, horizon: float) -> None:
+    """Graded air and clouds lit from the upper left."""
     rng = s.rng
     t = np.clip(s.y / horizon, 0, 1)
-    s.lay(np.ones_like(t), ramp(t ** rng.uniform(0.7, 1.3), *mood[:3]), 0.15 * (s.noise(0.5, 2) - 0.5))
+    s.lay(
+        1.0,
+        ramp(t ** rng.uniform(0.7, 1.3), mood.zenith, mood.sky, mood.horizon),
+        0.15 * (s.noise(0.5, 2) - 0.5),
+    )
     low = s.noise(rng.uniform(0.25, 0.6), 5, stretch=rng.uniform(1.2, 3), gain=0.55)
     low += 0.15 * np.cos(t * rng.uniform(2, 7) + rng.uniform(0, 6))
     cover = smoothstep(0.0, rng.uniform(0.12, 0.4), low - rng.uniform(0.3, 0.62)) * smoothstep(1.02, 0.75, t)
-    soft = cv2.GaussianBlur(low, (0, 0), 0.02 * s.px)
-    lit = 0.5 + 2.2 * (np.roll(soft, (3, 3), (0, 1)) * 0 + cv2.GaussianBlur(low, (0, 0), 0.07 * s.px) - soft) * -1.0
-    gy = cv2.Sobel(soft, cv2.CV_64F, 0, 1) + cv2.Sobel(soft, cv2.CV_64F, 1, 0)
-    lit = 0.55 + gy * 0.09 * s.px / 4 - 0.25 * (low - 0.5)
-    s.lay(cover, ramp(lit, mood[3], mix(mood[3], mood[4], 0.55), mood[4]), 0.8 * (s.noise(0.2, 3) - 0.5))
+    gx, gy = s.slope(cv2.GaussianBlur(low, (0, 0), 0.015 * s.px))
+    s.lay(
+        cover, ramp(0.55 + 0.09 * (gx + gy) - 0.25 * (low - 0.5), *mood.cloud), 0.8 * (s.noise(0.2, 3) - 0.5)
+    )
 
 
-def _tree(s: Sketch, x: float, base: float, r: float, tones: tuple[Colour, Colour, Colour], bare: bool = False) -> None:
+def _sun(s: Sketch, mood: Mood, horizon: float) -> None:
     rng = s.rng
-    lean = rng.normal(0, 0.25) * r
-    cy = base - r * rng.uniform(1.5, 2.2)
-    trunk = r * rng.uniform(0.08, 0.14)
-    top = (x + lean, cy)
-    bole = [(x - trunk * 1.5, base), (x - trunk * 0.7, (base + cy) / 2), (top[0] - trunk * 0.3, cy), (top[0] + trunk * 0.3, cy), (x + trunk * 0.7, (base + cy) / 2), (x + trunk * 1.8, base)]
-    w = s.within(x - 2.2 * r, cy - 2 * r, x + 2.2 * r, base + 0.1 * r)
-    w.solid(w.polygon(bole), mix(tones[0], BLACK, 0.3), mix(UMBER, tones[0], 0.4), mix(OCHRE, tones[1], 0.4), roundness=trunk)
-    for _ in range(7 if bare else 4):
-        a = rng.uniform(-2.6, -0.5)
-        f = rng.uniform(0.3, 0.9)
-        bx, by = x + lean * f, base + (cy - base) * f
-        l = r * rng.uniform(0.7, 1.5)
-        w.line([(bx, by), (bx + 0.5 * l * np.cos(a), by + 0.5 * l * np.sin(a)), (bx + l * np.cos(a - 0.2), by + l * np.sin(a - 0.3))], trunk * 0.5, mix(tones[0], UMBER, 0.5))
-    if bare:
-        n = 60
-        a = rng.uniform(-2.8, -0.3, n)
-        c = np.stack([top[0] + r * np.cos(a) * rng.uniform(0.3, 1.1, n), cy + r * 0.9 * np.sin(a) * rng.uniform(0, 1.2, n)], 1)
-        w.strokes(c, a, np.full(n, r * 0.5), np.full(n, trunk * 0.15), np.array(mix(tones[0], UMBER, 0.4)))
-        return
-    f = np.full(w.x.shape, -1.0)
-    for _ in range(int(rng.integers(8, 16))):
-        a, d = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * r * 0.9
-        px, py, rr = top[0] + 1.1 * d * np.cos(a), cy + 0.8 * d * np.sin(a), r * rng.uniform(0.25, 0.55)
-        f = np.maximum(f, 1 - np.hypot(w.x - px, (w.y - py) * 1.25) / rr)
-    leaf = w.noise(0.16 * r, 3, stretch=1.4, gain=0.7)
-    mask = smoothstep(0.0, 0.25, f + 0.9 * (leaf - 0.55))
-    light, _ = w.relief(mask, 0.35 * r, bump=0.22 * r * leaf)
-    w.lay(mask, ramp(light * 0.75 + 0.35 * (leaf - 0.5) + 0.12, *tones), w.noise(0.2 * r, 2) * 3, 0.3)
-    n = 500
-    w.scatter(mask * smoothstep(0.5, 0.8, light), n, r * 0.09, r * 0.035, mix(tones[2], YELLOW, 0.15), 0.7)
-    w.scatter(mask * smoothstep(0.6, 0.3, light), n // 2, r * 0.1, r * 0.04, mix(tones[0], BLACK, 0.2), 0.6)
-    w.scatter(smoothstep(-0.35, 0.0, f) * (1 - mask), n // 2, r * 0.07, r * 0.03, mix(tones[0], tones[1], 0.5), 0.8)
-
-
-def _figure(s: Sketch, x: float, y: float, h: float) -> None:
-    rng = s.rng
-    coat = _pick(rng, (BLACK, BROWN, LAKE, VERMILION, ULTRAMARINE, OCHRE, CREAM, UMBER))
-    s.line([(x, y), (x + rng.normal(0, 0.04) * h, y - 0.75 * h)], 0.34 * h, coat)
-    s.line([(x - 0.08 * h, y - 0.35 * h), (x - 0.06 * h, y - 0.7 * h)], 0.12 * h, mix(coat, WHITE, 0.35))
-    s.line([(x + 0.01 * h, y - 0.82 * h), (x + 0.02 * h, y - 0.93 * h)], 0.16 * h, mix(FLESH, BROWN, 0.3))
-    s.line([(x - 0.1 * h, y - 0.97 * h), (x + 0.12 * h, y - 0.97 * h)], 0.1 * h, _pick(rng, (BLACK, BROWN, WHITE, VERMILION)))
-
-
-def _cow(s: Sketch, x: float, y: float, h: float) -> None:
-    rng = s.rng
-    coat = _pick(rng, (BURNT, CREAM, BLACK, UMBER, SIENNA))
-    for dx in (-0.6, -0.45, 0.4, 0.55):
-        s.line([(x + dx * h, y - 0.4 * h), (x + dx * h, y)], 0.12 * h, mix(coat, BLACK, 0.45))
-    s.line([(x - 0.65 * h, y - 0.62 * h), (x + 0.6 * h, y - 0.6 * h)], 0.5 * h, coat)
-    s.line([(x - 0.6 * h, y - 0.8 * h), (x + 0.4 * h, y - 0.8 * h)], 0.14 * h, mix(coat, WHITE, 0.4))
-    side = _pick(rng, (-1, 1))
-    s.line([(x + side * 0.75 * h, y - 0.8 * h), (x + side * 0.95 * h, y - 0.5 * h)], 0.24 * h, mix(coat, BLACK, 0.2))
-
-
-def _house(s: Sketch, x: float, y: float, h: float, haze: Colour, share: float) -> None:
-    rng = s.rng
-    wall, roof = mix(_pick(rng, (CREAM, OCHRE, GREY, SIENNA)), haze, share), mix(_pick(rng, (BURNT, UMBER, (150, 80, 52))), haze, share)
-    w_, d = h * rng.uniform(0.8, 1.6), h * rng.uniform(0.4, 0.7)
-    w = s.within(x - 2.5 * h, y - 4 * h, x + w_ + 2.5 * h, y + 0.5 * h)
-    ridge = y - h * 1.5
-    w.lay(w.polygon([(x, y), (x, y - 0.8 * h), (x + d / 2, ridge), (x + d, y - 0.8 * h), (x + d, y)]), wall, np.pi / 2)
-    w.lay(w.polygon([(x + d, y), (x + d, y - 0.8 * h), (x + d + w_, y - 0.8 * h), (x + d + w_, y)]), mix(wall, mix(BROWN, haze, share), 0.5), 0.0)
-    w.lay(w.polygon([(x + d / 2, ridge), (x + d, y - 0.8 * h), (x + d + w_, y - 0.8 * h), (x + d / 2 + w_, ridge)]), roof, 1.0)
-    w.line([(x + d * 0.45, y), (x + d * 0.45, y - 0.4 * h)], 0.18 * h, mix(BROWN, haze, share))
-    w.line([(x + d + w_ * 0.5, y - 0.3 * h), (x + d + w_ * 0.5, y - 0.55 * h)], 0.15 * h, mix(BROWN, haze, share))
-    if rng.random() < 0.5:
-        t = x + d + w_ * 1.1
-        w.lay(w.polygon([(t, y), (t, y - 1.9 * h), (t + 0.5 * h, y - 1.9 * h), (t + 0.5 * h, y)]), mix(wall, mix(UMBER, haze, share), 0.4), np.pi / 2)
-        w.lay(w.polygon([(t - 0.03 * h, y - 1.9 * h), (t + 0.25 * h, y - 3.4 * h), (t + 0.53 * h, y - 1.9 * h)]), mix(roof, BLACK, 0.2), np.pi / 2)
+    cx, cy = s.width * rng.uniform(0.25, 0.75), horizon * rng.uniform(0.35, 0.9)
+    light = (150, 150, 128) if mood is NIGHT else (246, 222, 160)
+    s.lay(0.75 * np.exp(-np.hypot(s.x - cx, s.y - cy) * rng.uniform(3, 6)), light)
+    s.lay(s.ellipse(cx, cy, 0.02, 0.02, 0.3), mix(light, WHITE, 0.6))
 
 
 def _ridge(s: Sketch, base: float, rough: float, cell: float) -> Field:
     """A skyline y(x) as (w,), jagged by `rough`."""
-    h, w = s.x.shape
-    line = np.zeros(w)
-    for octave in range(5):
+    line = np.zeros(512)
+    for octave in range(6):
         grid = s.rng.random((1, int(s.width / cell * 2**octave) + 4))
-        line += cv2.resize(np.repeat(grid, 2, 0), (w, 2), interpolation=cv2.INTER_CUBIC)[0] / 2**octave
-    return base - rough * (line / 1.94 - 0.5)
+        line += cv2.resize(np.repeat(grid, 2, 0), (512, 2), interpolation=cv2.INTER_CUBIC)[0] / 2**octave
+    return np.interp(s.x[0], np.linspace(0, s.width, 512), base - rough * (line / 1.97 - 0.5))
+
+
+def _tree(s: Sketch, x: float, base: float, r: float, tones: Tones, bare: bool = False) -> None:
+    """A tree of crown radius `r` on the ground at (x, base)."""
+    rng = s.rng
+    top = (x + rng.normal(0, 0.2) * r, base - r * rng.uniform(1.1, 2.0))
+    bole = r * rng.uniform(0.05, 0.09)
+    w = s.within(x - 2 * r, top[1] - 1.8 * r, x + 2 * r, base + 0.1 * r)
+    bark = mix(mix(tones[0], UMBER, 0.3), BLACK, 0.2), mix(UMBER, tones[0], 0.4), mix(OCHRE, tones[1], 0.6)
+    trunk = [
+        (x - 2 * bole, base),
+        (x - 0.8 * bole, (2 * base + top[1]) / 3),
+        (top[0] - 0.4 * bole, top[1]),
+        (top[0] + 0.4 * bole, top[1]),
+        (x + 0.8 * bole, (2 * base + top[1]) / 3),
+        (x + 2.2 * bole, base),
+    ]
+    w.solid(w.polygon(trunk), *bark, roundness=bole)
+    for _ in range(8 if bare else 3):
+        a, f = rng.uniform(-2.5, -0.6), rng.uniform(0.4, 0.9)
+        at = np.array((x + (top[0] - x) * f, base + (top[1] - base) * f))
+        end = at + r * rng.uniform(0.5, 0.9) * np.array((np.cos(a), np.sin(a)))
+        w.line((at, (at + end) / 2 + (0, 0.05 * r), end), 0.6 * bole, bark[1])
+    if bare:
+        a = rng.uniform(-2.8, -0.3, 70)
+        reach = rng.uniform(0.4, 1.0, (70, 1)) * r
+        w.strokes(
+            np.array(top) + reach * np.stack([np.cos(a), np.sin(a)], 1),
+            a,
+            0.3 * r,
+            0.02 * r,
+            mix(bark[1], tones[1], 0.4),
+        )
+        return
+    _crown(w, top, r, rng.uniform(0.7, 1.25), tones)
+
+
+def _crown(w: Sketch, top: tuple[float, float], r: float, tall: float, tones: Tones) -> None:
+    """Foliage: clumps with ragged edges, then leaves in light and shade."""
+    rng = w.rng
+    f = np.full(w.x.shape, -1.0)
+    for _ in range(int(rng.integers(9, 18))):
+        a, d = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * r * 0.9
+        rho = np.hypot(w.x - top[0] - d * np.cos(a), (w.y - top[1] - tall * 0.8 * d * np.sin(a)) * 1.2)
+        f = np.maximum(f, 1 - rho / (r * rng.uniform(0.2, 0.5)))
+    leaf = w.noise(0.14 * r, 4, stretch=1.4, gain=0.8)
+    mask = smoothstep(0.0, 0.3, f + 1.3 * (leaf - 0.55))
+    light, _ = w.relief(mask, 0.35 * r, bump=0.16 * r * leaf)
+    body = smoothstep(1.0, -1.0, (w.x - top[0] + w.y - top[1]) / r)
+    w.lay(
+        mask,
+        ramp(light * 0.5 + 0.3 * (leaf - 0.5) + 0.35 * body - 0.03, *tones),
+        3 * w.noise(0.2 * r, 2),
+        0.3,
+    )
+    n = int(np.clip(6000 * r, 150, 1100))
+    size = 0.035 + 0.05 * r
+    w.scatter(
+        mask * smoothstep(0.45, 0.75, light) * smoothstep(0.2, 0.6, body),
+        n,
+        size * 0.6,
+        size * 0.22,
+        mix(tones[2], YELLOW, 0.12),
+        0.6,
+    )
+    w.scatter(mask, n // 2, size * 0.6, size * 0.22, mix(tones[0], BLACK, 0.2), 0.5)
+    w.scatter(
+        smoothstep(-0.5, 0.0, f) * (1 - mask),
+        n // 2,
+        size * 0.5,
+        size * 0.2,
+        mix(tones[0], tones[1], 0.5),
+        0.75,
+    )
+
+
+def _place(shape: Any, x: float, y: float, size: float, side: float = 1.0) -> Field:
+    """A silhouette in its own unit, facing left, set down at (x, y); `side` -1 turns it round."""
+    return np.asarray(shape) * (side * size, size) + (x, y)
+
+
+COW = (
+    (-1.08, -0.66),
+    (-1.0, -0.8),
+    (-0.88, -0.9),
+    (-0.9, -1.04),
+    (-0.82, -0.94),
+    (-0.6, -0.95),
+    (-0.3, -0.9),
+    (0.2, -0.92),
+    (0.62, -0.88),
+    (0.68, -0.6),
+    (0.7, -0.25),
+    (0.66, -0.25),
+    (0.64, -0.6),
+    (0.58, -0.3),
+    (0.56, 0),
+    (0.45, 0),
+    (0.42, -0.32),
+    (0.1, -0.27),
+    (-0.3, -0.28),
+    (-0.5, -0.32),
+    (-0.52, 0),
+    (-0.63, 0),
+    (-0.68, -0.42),
+    (-0.78, -0.6),
+    (-0.9, -0.66),
+    (-1.0, -0.56),
+)
+
+
+def _cow(s: Sketch, x: float, y: float, h: float) -> None:
+    rng = s.rng
+    coat = _pick(rng, (BURNT, CREAM, (60, 52, 46), UMBER, SIENNA))
+    side = _pick(rng, (-1, 1))
+    w = s.within(x - 1.3 * h, y - 1.2 * h, x + 1.3 * h, y + 0.1 * h)
+    w.shade(0.5 * w.ellipse(x + 0.1 * h, y, 0.8 * h, 0.1 * h, 0.6))
+    for dx in (-0.42, 0.36):
+        w.lay(
+            w.polygon(
+                _place(
+                    [(dx - 0.05, -0.4), (dx - 0.04, -0.02), (dx + 0.05, -0.02), (dx + 0.06, -0.4)],
+                    x,
+                    y,
+                    h,
+                    side,
+                )
+            ),
+            mix(coat, BLACK, 0.5),
+        )
+    w.solid(
+        w.polygon(rounded(_place(COW, x, y, h, side), 1)),
+        mix(coat, BLACK, 0.65),
+        coat,
+        mix(coat, WHITE, 0.35),
+        roundness=0.3 * h,
+        bump=0.1 * h * w.noise(0.3 * h, 2),
+    )
+
+
+def _person(s: Sketch, x: float, base: float, h: float) -> None:
+    """A small figure, `h` tall, lit from the left."""
+    rng = s.rng
+    side = _pick(rng, (-1, 1))
+    w = s.within(x - 0.4 * h, base - 1.1 * h, x + 0.5 * h, base + 0.08 * h)
+
+    def part(shape: Any, tones: Tones, roundness: float = 0.07, bump: Any = 0.0) -> None:
+        w.solid(
+            w.polygon(rounded(_place(shape, x, base, h, side), 1)), *tones, roundness=roundness * h, bump=bump
+        )
+
+    coat, below, skin = _pick(rng, CLOTHS), _pick(rng, CLOTHS), SKINS[0][1:]
+    w.shade(0.6 * w.ellipse(x + 0.12 * h, base, 0.26 * h, 0.035 * h, 0.6))
+    folds = 0.03 * h * _folds(w, np.pi / 2, 0.07 * h)
+    if rng.random() < 0.5:
+        part(
+            [(-0.07, -0.58), (0.07, -0.58), (0.14, -0.35), (0.2, 0), (-0.17, 0), (-0.12, -0.35)],
+            below,
+            0.1,
+            folds,
+        )
+        if rng.random() < 0.5:
+            part([(-0.08, -0.56), (0.0, -0.56), (0.03, -0.12), (-0.12, -0.12)], LINEN, 0.08, folds)
+        part([(-0.08, -0.83), (0.07, -0.83), (0.08, -0.55), (-0.08, -0.55)], coat)
+        head = _pick(rng, (LINEN, LINEN, HAIRS[0], HAIRS[1]))
+        part([(-0.05, -0.98), (0.04, -1.0), (0.08, -0.92), (0.06, -0.82), (-0.03, -0.82)], head)
+    else:
+        for dx in (-0.07, 0.06):
+            part(
+                [
+                    (dx - 0.045, -0.3),
+                    (dx + 0.045, -0.3),
+                    (dx + 0.03, -0.05),
+                    (dx + 0.03, 0),
+                    (dx - 0.07, 0),
+                    (dx - 0.03, -0.06),
+                ],
+                _pick(rng, (CLOTHS[0], CLOTHS[8], CLOTHS[5])),
+            )
+        part([(-0.1, -0.5), (0.1, -0.5), (0.12, -0.25), (0.0, -0.28), (-0.12, -0.25)], below)
+        part(
+            [(-0.06, -0.84), (0.1, -0.84), (0.2, -0.6), (0.19, -0.36), (-0.1, -0.42), (-0.12, -0.65)],
+            coat,
+            0.1,
+            folds,
+        )
+        part(
+            [(-0.07, -0.93), (-0.05, -1.03), (0.05, -1.04), (0.07, -0.93)],
+            _pick(rng, (CLOTHS[0], CLOTHS[8], CLOTHS[1])),
+        )
+        w.lay(w.ellipse(x, base - 0.94 * h, 0.13 * h, 0.022 * h, 0.2), CLOTHS[8][0])
+    part([(-0.06, -0.93), (0.025, -0.94), (0.03, -0.84), (-0.045, -0.84)], skin, 0.04)
+    part([(-0.08, -0.85), (0.08, -0.85), (0.09, -0.79), (0.0, -0.76), (-0.09, -0.79)], LINEN, 0.03)
+    part(
+        [(0.05, -0.79), (0.11, -0.76), (0.13, -0.64), (-0.02, -0.54), (-0.06, -0.57), (0.04, -0.66)],
+        coat,
+        0.04,
+    )
+    w.lay(w.ellipse(x - 0.06 * side * h, base - 0.55 * h, 0.025 * h, 0.02 * h, 0.3), skin[2])
+
+
+def _house(s: Sketch, x: float, y: float, h: float, veil: Callable[[Colour], Colour]) -> None:
+    rng = s.rng
+    wall, roof, dark = (
+        veil(c)
+        for c in (_pick(rng, (CREAM, OCHRE, GREY, SIENNA)), _pick(rng, (BURNT, UMBER, (134, 78, 54))), BROWN)
+    )
+    long, deep, eaves = h * rng.uniform(0.8, 1.6), h * rng.uniform(0.5, 0.8), y - 0.8 * h
+    ridge = eaves - h * rng.uniform(0.5, 0.8)
+    w = s.within(x - h, y - 4.5 * h, x + deep + long + 1.5 * h, y + 0.5 * h)
+    corner, end = x + deep, x + deep + long
+    if rng.random() < 0.35:
+        t = end - 0.5 * h
+        w.lay(
+            w.polygon([(t, y), (t, y - 2.2 * h), (t + 0.5 * h, y - 2.2 * h), (t + 0.5 * h, y)]),
+            mix(wall, dark, 0.35),
+            np.pi / 2,
+        )
+        w.lay(
+            w.polygon(
+                [(t - 0.04 * h, y - 2.2 * h), (t + 0.25 * h, y - 3.7 * h), (t + 0.54 * h, y - 2.2 * h)]
+            ),
+            mix(roof, dark, 0.5),
+            np.pi / 2,
+        )
+    stain = 0.3 * (w.noise(0.3 * h, 3) - 0.5)
+    w.lay(
+        w.polygon([(x, y), (x, eaves), (x + deep / 2, ridge), (corner, eaves), (corner, y)]),
+        ramp(0.8 + stain, dark, wall),
+        np.pi / 2,
+    )
+    w.lay(
+        w.polygon([(corner, y), (corner, eaves), (end, eaves), (end, y)]), ramp(0.45 + stain, dark, wall), 0.0
+    )
+    w.lay(
+        w.polygon([(x + deep / 2, ridge), (corner, eaves), (end + 0.03 * h, eaves), (end - deep / 2, ridge)]),
+        ramp(0.7 + stain, dark, roof),
+        1.0,
+    )
+    w.line([(x + 0.5 * deep, y), (x + 0.5 * deep, y - 0.4 * h)], 0.16 * h, dark)
+    for f in (0.3, 0.7):
+        w.line([(corner + f * long, y - 0.3 * h), (corner + f * long, y - 0.55 * h)], 0.12 * h, dark)
+
+
+def _windmill(s: Sketch, x: float, y: float, h: float, veil: Callable[[Colour], Colour]) -> None:
+    rng = s.rng
+    dark, wood = veil(BROWN), veil(UMBER)
+    w = s.within(x - h, y - 2 * h, x + h, y + 0.1 * h)
+    w.solid(
+        w.polygon(
+            [
+                (x - 0.3 * h, y),
+                (x - 0.17 * h, y - 0.9 * h),
+                (x, y - 1.08 * h),
+                (x + 0.17 * h, y - 0.9 * h),
+                (x + 0.3 * h, y),
+            ]
+        ),
+        dark,
+        wood,
+        mix(wood, CREAM, 0.4),
+        roundness=0.2 * h,
+    )
+    hub, turn = (x - 0.04 * h, y - 0.95 * h), rng.uniform(0, np.pi / 2)
+    for a in turn + np.arange(4) * np.pi / 2:
+        d = np.array((np.cos(a), np.sin(a)))
+        side = np.array((-d[1], d[0]))
+        w.lay(
+            0.75
+            * w.polygon(
+                [
+                    hub + h * (0.15 * d),
+                    hub + h * (0.8 * d),
+                    hub + h * (0.8 * d + 0.14 * side),
+                    hub + h * (0.15 * d + 0.14 * side),
+                ]
+            ),
+            mix(wood, veil(CREAM), 0.35),
+        )
+        w.line([hub, hub + 0.82 * h * d], 0.03 * h, dark)
 
 
 def landscape(s: Sketch) -> None:
-    """Sky, ridges in aerial perspective, water or road, trees, staffage."""
-    rng = s.rng
-    name = _pick(rng, ("day", "day", "evening", "evening", "grey", "grey", "storm", "winter", "night", "dawn", "brown"))
-    mood = MOODS[name]
-    H, W = s.height, s.width
+    """Sky, ridges in aerial perspective, water or road, houses, trees, cattle and people."""
+    rng, H, W = s.rng, s.height, s.width
+    mood = _pick(rng, MOODS)
     horizon = H * rng.uniform(0.42, 0.72)
     _sky(s, mood, horizon)
-    if name == "night" or (name == "evening" and rng.random() < 0.5):
-        cx, cy = W * rng.uniform(0.25, 0.75), horizon * rng.uniform(0.35, 0.9)
-        glow = np.exp(-np.hypot(s.x - cx, s.y - cy) * rng.uniform(3, 6))
-        s.lay(0.75 * glow, (246, 222, 160) if name != "night" else (150, 150, 128))
-        s.lay(s.ellipse(cx, cy, 0.022, 0.022, 0.2), (250, 238, 200) if name != "night" else (214, 210, 180))
-    n = int(rng.integers(3, 6))
-    haze = mood[2]
+    if mood is NIGHT or (mood is EVENING and rng.random() < 0.5):
+        _sun(s, mood, horizon)
+    cool, n = mix(mood.horizon, mood.zenith, 0.45), int(rng.integers(3, 6))
     for k in range(n):
-        depth = (k + 0.3) / n
-        base = horizon + (H - horizon) * (k / n) ** 1.5
-        rough = rng.uniform(0.05, 0.25) * (1 - depth) if k < n - 1 else 0.1
-        ridge = _ridge(s, base + rough * 0.3, rough, rng.uniform(0.4, 1.2))
-        if rng.random() < 0.6:
-            bush = _ridge(s, 0, 0.2 * (0.25 + depth), 0.12)
-            ridge = ridge + np.minimum(bush, 0) * 0.6
-        mask = np.clip((s.y - ridge[None]) * s.px + 0.5, 0, 1)
-        tone = s.noise(0.05 + 0.2 * depth, 5, stretch=5 - 3 * depth, gain=0.6) * 0.9 - 0.2 * (s.y - ridge[None]) / H + 0.08
-        veil = (1 - depth) ** 1.6 * 0.85
-        cool = mix(haze, mood[0], 0.45)
-        ground = [mix(c, cool, veil) for c in mood[5:8]]
-        s.lay(mask, ramp(tone, *ground), 0.25 * (s.noise(0.3, 2) - 0.5), 0.0)
-        if k == n - 2 and rng.random() < 0.55:
-            _water(s, mood, horizon, base)
-        if 0 < k < n - 1 and rng.random() < 0.7:
-            for _ in range(int(rng.integers(1, 4))):
-                _house(s, W * rng.uniform(0.05, 0.9), base + 0.02, 0.05 + 0.06 * depth * rng.random(), cool, veil)
-        if 0 < k < n - 1:
-            for _ in range(int(rng.integers(0, 7))):
-                tones = (mix(mood[5], cool, veil), mix(mix(mood[6], OLIVE, 0.4), cool, veil), mix(mood[7], cool, veil))
-                _tree(s, W * rng.uniform(0, 1), base + 0.03, rng.uniform(0.03, 0.05) + 0.06 * depth, tones, name == "winter")
-    ground = s.y > H * 0.75
-    if rng.random() < 0.5:
+        _plane(s, mood, horizon, k, n, cool)
+    if rng.random() < 0.45:
         _path(s, mood, horizon)
-    for _ in range(int(rng.integers(0, 7))):
-        y = rng.uniform(horizon + 0.4 * (H - horizon), H * 0.93)
-        _pick(rng, (_figure, _figure, _cow))(s, W * rng.uniform(0.1, 0.9), y, (0.03 + 0.09 * (y - horizon) / (H - horizon)))
+    for y in np.sort(rng.uniform(horizon + 0.35 * (H - horizon), H * 0.93, int(rng.integers(0, 7)))):
+        _pick(rng, (_person, _person, _cow))(
+            s, W * rng.uniform(0.1, 0.9), float(y), 0.03 + 0.11 * (y - horizon) / (H - horizon)
+        )
     side = _pick(rng, (0.0, 1.0))
-    for _ in range(int(rng.integers(0, 4))):
-        x = W * abs(side - rng.uniform(-0.02, 0.3))
-        tones = (mix(mood[5], BLACK, 0.3), mix(mix(mood[5], mood[6], 0.8), OLIVE, 0.3), mix(mood[7], mood[6], 0.35))
-        _tree(s, x, H * rng.uniform(0.8, 0.98), rng.uniform(0.14, 0.3), tones, name == "winter")
+    near = (
+        mix(mood.land[0], BLACK, 0.3),
+        mix(mix(mood.land[0], mood.land[1], 0.8), OLIVE, 0.3),
+        mix(mood.land[2], mood.land[1], 0.3),
+    )
+    if rng.random() < 0.75:
+        for _ in range(int(rng.integers(1, 6))):
+            _tree(
+                s,
+                W * abs(side - rng.uniform(-0.04, 0.28)),
+                H * rng.uniform(0.8, 0.98),
+                rng.uniform(0.14, 0.32),
+                near,
+                mood.bare,
+            )
+    if rng.random() < 0.75:
+        corner = smoothstep(0.0, 0.35, s.y / H - 0.72 - 0.25 * np.abs(s.x / W - side) + 0.2 * s.noise(0.2, 4))
+        s.lay(0.85 * corner, ramp(s.noise(0.08, 4), mix(near[0], BLACK, 0.4), near[0], near[1]))
+        s.scatter(corner, 500, 0.05, 0.006, mood.land[1], 0.4, -1.5)
+    s.scatter(smoothstep(H * 0.6, H, s.y) * (s.y > horizon), 900, 0.02, 0.004, mood.land[2], 0.3, -1.3)
+
+
+def _plane(s: Sketch, mood: Mood, horizon: float, k: int, n: int, cool: Colour) -> None:
+    """The k-th of n planes of land, from far to near, and what stands on it."""
+    rng, H, W = s.rng, s.height, s.width
+    depth = (k + 0.3) / n
+    share = (1 - depth) ** 1.6 * 0.85
+
+    def veil(colour: Colour) -> Colour:
+        return mix(colour, cool, share)
+
+    base = horizon + (H - horizon) * (k / n) ** 1.5
+    rough = rng.uniform(0.05, 0.3) * (1 - depth) if k < n - 1 else 0.1
+    ridge = _ridge(s, base + 0.3 * rough, rough, rng.uniform(0.4, 1.2))
     if rng.random() < 0.7:
-        corner = smoothstep(0.0, 0.35, s.y / H - 0.72 - 0.25 * np.abs(s.x / W - side) + 0.15 * s.noise(0.2, 4))
-        s.lay(0.8 * corner, mix(mood[5], BLACK, 0.4))
-        s.scatter(corner, 400, 0.05, 0.006, mood[6], 0.5, -np.pi / 2)
-    s.scatter(smoothstep(H * 0.6, H, s.y) * (s.y > horizon), 500, 0.03, 0.006, mood[7], 0.45, -np.pi / 2 + 0.3)
+        ridge = ridge + 0.6 * np.minimum(_ridge(s, 0, 0.2 * (0.25 + depth), 0.12), 0)
+    below = s.y - ridge[None]
+    tone = (
+        0.5 + 1.2 * (s.noise(0.05 + 0.2 * depth, 5, stretch=5 - 3 * depth, gain=0.6) - 0.5) - 0.25 * below / H
+    )
+    tone -= 0.4 * depth * smoothstep(0.06, 0.0, below)
+    s.lay(
+        np.clip(below * s.px + 0.5, 0, 1),
+        ramp(tone, *map(veil, mood.land)),
+        0.25 * (s.noise(0.3, 2) - 0.5),
+        0.0,
+    )
+    if k == n - 2 and rng.random() < 0.5:
+        _water(s, mood, base)
+    if not 0 < k < n - 1:
+        return
+    if rng.random() < 0.7:
+        for _ in range(int(rng.integers(1, 4))):
+            _house(s, W * rng.uniform(0.05, 0.9), base + 0.02, 0.05 + 0.06 * depth * rng.random(), veil)
+    if rng.random() < 0.2:
+        _windmill(s, W * rng.uniform(0.1, 0.9), base + 0.02, 0.12 + 0.1 * depth, veil)
+    tones = tuple(map(veil, (mood.land[0], mix(mood.land[1], OLIVE, 0.4), mood.land[2])))
+    at = rng.uniform(0, 1, 2)
+    for _ in range(int(rng.integers(0, 9))):
+        _tree(
+            s,
+            W * (_pick(rng, at) + rng.normal(0, 0.07)),
+            base + 0.03,
+            rng.uniform(0.03, 0.05) + 0.06 * depth,
+            tones,
+            mood.bare,
+        )
 
 
-def _water(s: Sketch, mood: tuple[Colour, ...], horizon: float, y: float) -> None:
+def _water(s: Sketch, mood: Mood, y: float) -> None:
     rng = s.rng
-    cx, rx, ry = s.width * rng.uniform(0.2, 0.8), s.width * rng.uniform(0.3, 0.9), rng.uniform(0.04, 0.14)
-    edge = s.noise(0.1, 3, stretch=6) - 0.5
-    p, q = s.local(cx, y + ry, rx, ry)
-    mask = smoothstep(1.08, 0.95, np.hypot(p, q) + 0.7 * edge)
-    sheen = s.noise(0.015, 3, stretch=14)
-    s.lay(mask, ramp(0.65 * sheen + 0.25 - 0.3 * q * 0.5, mix(mood[5], mood[1], 0.3), mix(mood[1], mood[5], 0.15), mood[2]), 0.0, 0.2)
-    s.scatter(mask, 120, 0.06, 0.005, mood[4], 0.6, 0.0)
+    ry = rng.uniform(0.04, 0.14)
+    p, q = s.local(s.width * rng.uniform(0.2, 0.8), y + ry, s.width * rng.uniform(0.3, 0.9), ry)
+    mask = smoothstep(1.08, 0.95, np.hypot(p, q) + 0.7 * (s.noise(0.1, 3, stretch=6) - 0.5))
+    sheen = 0.65 * s.noise(0.015, 3, stretch=14) + 0.25 - 0.15 * q
+    s.lay(
+        mask,
+        ramp(sheen, mix(mood.land[0], mood.sky, 0.3), mix(mood.sky, mood.land[0], 0.15), mood.horizon),
+        0.0,
+        0.2,
+    )
+    s.scatter(mask, 120, 0.05, 0.004, mood.cloud[2], 0.5, 0.0)
 
 
-def _path(s: Sketch, mood: tuple[Colour, ...], horizon: float) -> None:
+def _path(s: Sketch, mood: Mood, horizon: float) -> None:
     rng = s.rng
     t = np.clip((s.y - horizon) / (s.height - horizon), 0, 1)
-    centre = s.width * (rng.uniform(0.3, 0.7) + rng.uniform(-0.3, 0.3) * t + 0.1 * np.sin(rng.uniform(3, 6) * np.sqrt(t) + rng.uniform(0, 6)))
-    half = 0.01 + 0.22 * t**1.6
-    mask = smoothstep(1.2, 0.8, np.abs(s.x - centre) / half + 0.6 * (s.noise(0.06, 3, stretch=3) - 0.5)) * smoothstep(0.05, 0.2, t)
-    s.lay(0.8 * mask, ramp(s.noise(0.05, 3, stretch=4), mix(mood[6], UMBER, 0.4), mix(mood[7], CREAM, 0.35)), 0.2)
+    centre = s.width * (
+        rng.uniform(0.3, 0.7)
+        + rng.uniform(-0.3, 0.3) * t
+        + 0.1 * np.sin(rng.uniform(3, 6) * np.sqrt(t) + rng.uniform(0, 6))
+    )
+    across = np.abs(s.x - centre) / (0.01 + 0.22 * t**1.6) + 0.6 * (s.noise(0.06, 3, stretch=3) - 0.5)
+    sand = ramp(s.noise(0.05, 3, stretch=4), mix(mood.land[1], UMBER, 0.4), mix(mood.land[2], CREAM, 0.35))
+    s.lay(0.85 * smoothstep(1.2, 0.8, across) * smoothstep(0.05, 0.2, t), sand, 0.2)
 
 
 def seascape(s: Sketch) -> None:
-    """Low horizon, tall sky, swell and ships."""
-    rng = s.rng
-    name = _pick(rng, ("grey", "day", "storm", "evening", "brown", "dawn", "night"))
-    mood = MOODS[name]
-    H, W = s.height, s.width
+    """A low horizon under a tall sky, swell and ships."""
+    rng, H, W = s.rng, s.height, s.width
+    mood = _pick(rng, (OVERCAST, DAY, STORM, EVENING, BROWN_AIR, DAWN, NIGHT))
     horizon = H * rng.uniform(0.6, 0.8)
     _sky(s, mood, horizon)
+    if rng.random() < 0.25:
+        _sun(s, mood, horizon)
     t = np.clip((s.y - horizon) / (H - horizon), 0, 1)
-    sea = np.clip((s.y - horizon) * s.px, 0, 1)
+    sea, depth = np.clip((s.y - horizon) * s.px, 0, 1), 1 / (t + 0.12)
     warp = s.noise(0.12, 4, stretch=3) - 0.5
-    depth = 1 / (t + 0.12)
-    swell = np.sin(rng.uniform(9, 16) * depth + 7 * warp + 2 * s.x * rng.normal(0, 1)) * 0.5 + 0.5
-    tone = 0.45 * swell ** 1.5 + 0.5 * s.noise(0.03, 4, stretch=5) + 0.15 * (0.5 - t)
-    water = mix(mood[1], VERDIGRIS if name != "evening" else UMBER, 0.35)
-    s.lay(sea, ramp(tone, mix(mood[5], water, 0.35), mix(water, mood[5], 0.25), mix(water, mood[4], 0.6)), 0.12 * np.cos(8 * depth + 7 * warp), 0.2)
-    shade = smoothstep(0.55, 0.7, s.noise(0.3, 2, stretch=4)) * sea
-    s.lay(0.5 * shade, mix(mood[5], BLACK, 0.2))
-    s.scatter(sea * smoothstep(0.7, 1.0, swell), 700, 0.035, 0.005, mood[4], 0.8, 0.05)
-    for size in sorted(rng.uniform(0.02, 0.06, int(rng.integers(2, 7)))):
-        _ship(s, W * rng.uniform(0.03, 0.97), horizon + 0.004 + 0.2 * size, size, mood, 0.5)
-    for _ in range(int(rng.integers(1, 3))):
-        size = rng.uniform(0.14, 0.34)
-        _ship(s, W * rng.uniform(0.15, 0.85), horizon + 0.25 * size + 0.01, size, mood, 0.08)
+    swell = 0.5 + 0.5 * np.sin(rng.uniform(9, 16) * depth + 7 * warp + 2 * s.x * rng.normal(0, 1))
+    tone = 0.45 * swell * swell + 0.5 * s.noise(0.03, 4, stretch=5) + 0.15 * (0.5 - t)
+    water = mix(mood.sky, UMBER if mood is EVENING else VERDIGRIS, 0.35)
+    s.lay(
+        sea,
+        ramp(
+            tone,
+            mix(mood.land[0], water, 0.35),
+            mix(water, mood.land[0], 0.25),
+            mix(water, mood.cloud[2], 0.6),
+        ),
+        0.12 * np.cos(8 * depth + 7 * warp),
+        0.2,
+    )
+    s.shade(0.5 * smoothstep(0.55, 0.7, s.noise(0.3, 2, stretch=4)) * sea, mix(mood.land[0], BLACK, 0.2))
+    s.scatter(sea * smoothstep(0.7, 1.0, swell), 600, 0.03, 0.004, mood.cloud[2], 0.7, 0.05)
+    if rng.random() < 0.3:
+        bank = _ridge(s, H * 0.97, 0.25, 0.8)
+        s.lay(np.clip((s.y - bank[None]) * s.px, 0, 1), ramp(s.noise(0.05, 4, stretch=3), *mood.land), 0.2)
+        for _ in range(4):
+            _person(s, W * rng.uniform(0.05, 0.95), H * rng.uniform(0.95, 1.0), 0.12)
+    for size in np.sort(rng.uniform(0.02, 0.07, int(rng.integers(2, 7)))):
+        _ship(s, W * rng.uniform(0.03, 0.97), horizon + 0.004 + 0.2 * float(size), float(size), mood, 0.5)
+    for _ in range(int(rng.integers(1, 4))):
+        size = rng.uniform(0.14, 0.4)
+        _ship(s, W * rng.uniform(0.1, 0.9), horizon + 0.25 * size + 0.01, size, mood, 0.08)
 
 
-def _ship(s: Sketch, x: float, y: float, h: float, mood: tuple[Colour, ...], veil: float) -> None:
+HULL = (
+    (-0.62, -0.28),
+    (-0.52, -0.12),
+    (-0.46, 0.04),
+    (0.42, 0.05),
+    (0.52, -0.1),
+    (0.56, -0.34),
+    (0.36, -0.32),
+    (0.32, -0.14),
+    (-0.2, -0.1),
+    (-0.42, -0.2),
+)
+
+
+def _ship(s: Sketch, x: float, y: float, h: float, mood: Mood, share: float) -> None:
     rng = s.rng
     side = _pick(rng, (-1.0, 1.0))
-    w = s.within(x - 1.3 * h, y - 2 * h, x + 1.3 * h, y + 0.7 * h)
+    w = s.within(x - 1.2 * h, y - 1.8 * h, x + 1.2 * h, y + 0.6 * h)
+    hull, sail = (
+        mix(_pick(rng, (BROWN, UMBER, (44, 34, 28))), mood.horizon, share),
+        mix(_pick(rng, (CREAM, CREAM, (206, 194, 168), (150, 96, 66))), mood.horizon, share),
+    )
 
-    def at(points: Any) -> Field:
-        return np.asarray(points) * (side * h, h) + (x, y)
+    def at(*points: tuple[float, float]) -> Field:
+        return _place(points, x, y, h, side)
 
-    hull = mix(_pick(rng, (BROWN, UMBER, BLACK)), mood[2], veil)
-    w.lay(0.55 * w.ellipse(x, y + 0.12 * h, 0.6 * h, 0.14 * h, 0.5), mix(hull, mood[5], 0.5))
-    w.solid(w.polygon(at([(-0.55, -0.22), (-0.42, 0.04), (0.4, 0.05), (0.62, -0.16), (0.3, -0.1), (-0.3, -0.1)])), mix(hull, BLACK, 0.3), hull, mix(hull, OCHRE, 0.5), roundness=0.1 * h)
-    sail = mix(_pick(rng, (CREAM, WHITE, OCHRE, (150, 96, 62))), mood[2], veil)
-    masts = _pick(rng, ((0.0,), (-0.25, 0.2), (-0.32, 0.0, 0.3)))
+    w.shade(
+        w.ellipse(x + 0.05 * h, y + 0.16 * h, 0.62 * h, 0.13 * h, 0.5) * 0.5, mix(hull, mood.land[0], 0.5)
+    )
+    masts = _pick(rng, ((-0.05,), (-0.22, 0.2), (-0.36, -0.02, 0.3)))
+    gaff = len(masts) == 1
     for m in masts:
-        top = -rng.uniform(1.0, 1.5)
-        w.line(at([(m, -0.08), (m, top)]), 0.018 * h, hull)
-        gaff = len(masts) == 1 or rng.random() < 0.3
-        corners = [(m, top + 0.08), (m + 0.5, top * 0.75), (m + 0.42, -0.15), (m, -0.18)] if gaff else None
-        levels = (0.0,) if gaff else (0.0, 0.5)
-        for level in levels:
-            shape = corners or [(m - 0.17 + 0.05 * level, top * (0.93 - 0.45 * level)), (m + 0.13, top * (0.93 - 0.45 * level)), (m + 0.2, top * (0.53 - 0.38 * level)), (m - 0.2, top * (0.53 - 0.38 * level))]
-            w.solid(w.polygon(at(shape)), mix(sail, mood[3], 0.7), sail, mix(sail, WHITE, 0.3), roundness=0.12 * h)
-        w.line(at([(m, top), (m + 0.12, top - 0.02)]), 0.03 * h, mix(_pick(rng, (VERMILION, WHITE, AZURITE)), mood[2], veil))
-    w.line(at([(0.55, -0.17), (0.85, -0.4)]), 0.015 * h, hull)
+        top = -rng.uniform(0.95, 1.3) * (1.15 if m == masts[len(masts) // 2] else 1)
+        shapes = [
+            [(m + 0.02, top + 0.05), (m + 0.5, 0.8 * top), (m + 0.46, -0.2), (m + 0.02, -0.14)],
+            [(m - 0.02, top + 0.2), (m - 0.02, -0.2), (m - 0.55, -0.22)],
+        ]
+        if not gaff:
+            shapes = [
+                [
+                    (m - a, top * hi),
+                    (m + a, top * hi),
+                    (m + 1.25 * a, top * lo - 0.02),
+                    (m, top * lo - 0.06),
+                    (m - 1.25 * a, top * lo - 0.02),
+                ]
+                for a, hi, lo in ((0.1, 0.92, 0.66), (0.14, 0.62, 0.24))
+            ]
+        for shape in shapes:
+            w.solid(
+                w.polygon(at(*shape)),
+                mix(sail, mood.cloud[0], 0.75),
+                sail,
+                mix(sail, WHITE, 0.3),
+                roundness=0.1 * h,
+                bump=0.02 * h * w.noise(0.1 * h, 2),
+            )
+        w.line(at((m, -0.1), (m, top)), 0.016 * h, hull)
+        w.line(
+            at((m, top), (m + 0.07, top - 0.03), (m + 0.14, top)),
+            0.025 * h,
+            mix(_pick(rng, (VERMILION, WHITE, AZURITE)), mood.horizon, share),
+        )
+    w.line(at((-0.5, -0.2), (-0.85, -0.42)), 0.018 * h, hull)
+    w.solid(w.polygon(at(*HULL)), mix(hull, BLACK, 0.4), hull, mix(hull, OCHRE, 0.45), roundness=0.08 * h)
+    w.line(at((-0.45, -0.13), (0.0, -0.06), (0.45, -0.14)), 0.02 * h, mix(hull, OCHRE, 0.5))
 
 
 # --- figures ---
@@ -508,7 +957,7 @@ def _folds(s: Sketch, angle: float, period: float) -> Field:
     warp = s.noise(5 * period, 3) - 0.5
     first = np.sin(2 * np.pi * (v / period + 1.5 * warp + 0.25 * np.sin(1.3 * u / period)))
     second = np.sin(2 * np.pi * (v / period * 0.47 + 2.2 * warp + 0.15 * u / period) + s.rng.uniform(0, 6))
-    return 0.5 + 0.3 * second + 0.2 * np.sqrt(np.abs(first)) * np.where(second > 0, 1, -0.6)
+    return 0.5 + 0.32 * second + 0.13 * first * (1 + second)
 
 
 def _ground(s: Sketch, dark: Colour, light: Colour) -> None:
@@ -516,7 +965,11 @@ def _ground(s: Sketch, dark: Colour, light: Colour) -> None:
     rng = s.rng
     cx, cy = s.width * rng.uniform(0.4, 0.95), s.height * rng.uniform(0.2, 0.6)
     glow = np.exp(-((np.hypot(s.x - cx, s.y - cy) * rng.uniform(1.2, 2.2)) ** 2))
-    s.lay(1.0, ramp(glow * 0.8 + 0.3 * (s.noise(0.3, 4) - 0.4), dark, light), 1.2 + 1.2 * (s.noise(0.7, 2) - 0.5))
+    s.lay(
+        1.0,
+        ramp(glow * 0.8 + 0.3 * (s.noise(0.3, 4) - 0.4), dark, light),
+        1.2 + 1.2 * (s.noise(0.7, 2) - 0.5),
+    )
 
 
 class _Face:
@@ -548,36 +1001,75 @@ def _head(s: Sketch, f: _Face, skin: Tones, age: float) -> None:
     m, nose = f.m, 1.3 * f.m
     z = 0.8 * np.sqrt(np.clip(1.02 - rho, 0, 1))
     ridge = np.exp(-(((p - m - (nose - m) * np.clip((q + 0.2) / 0.5, 0, 1)) / 0.12) ** 2))
-    z += 0.2 * ridge * smoothstep(-0.25, 0.3, q) * smoothstep(0.42, 0.34, q) + 0.08 * spot(nose, 0.3, 0.17, 0.08)
+    z += 0.2 * ridge * smoothstep(-0.25, 0.3, q) * smoothstep(0.42, 0.34, q) + 0.08 * spot(
+        nose, 0.3, 0.17, 0.08
+    )
     for e in f.eyes:
-        z += 0.05 * spot(e, -0.24, 0.3, 0.07) - 0.11 * spot(e, -0.08, 0.22, 0.11) + 0.05 * spot(e, -0.06, 0.12, 0.07)
+        z += (
+            0.05 * spot(e, -0.24, 0.3, 0.07)
+            - 0.11 * spot(e, -0.08, 0.22, 0.11)
+            + 0.05 * spot(e, -0.06, 0.12, 0.07)
+        )
         z -= age * 0.02 * spot(e, 0.07, 0.16, 0.03)
     z += 0.06 * spot(m - 0.45, 0.2, 0.22, 0.18) + 0.06 * spot(m + 0.45, 0.2, 0.22, 0.18)
-    z += 0.06 * spot(m, 0.56, 0.26, 0.16) - 0.03 * spot(m, 0.555, 0.2, 0.02) - 0.04 * spot(m, 0.7, 0.16, 0.05) + 0.07 * spot(m, 0.86, 0.2, 0.12)
+    z += (
+        0.06 * spot(m, 0.56, 0.26, 0.16)
+        - 0.03 * spot(m, 0.555, 0.2, 0.02)
+        - 0.04 * spot(m, 0.7, 0.16, 0.05)
+        + 0.07 * spot(m, 0.86, 0.2, 0.12)
+    )
     gx, gy = w.slope(cv2.GaussianBlur(z * f.r, (0, 0), max(0.6, 0.02 * f.r * w.px)))
     light = lambert(gx * 0.9, gy * 0.8)
-    light -= 0.16 * spot(nose + 0.2, 0.3, 0.12, 0.14) + 0.1 * smoothstep(-0.1, 0.9, jaw) + 0.1 * smoothstep(-0.55, -1.0, q)
+    light -= (
+        0.16 * spot(nose + 0.2, 0.3, 0.12, 0.14)
+        + 0.1 * smoothstep(-0.1, 0.9, jaw)
+        + 0.1 * smoothstep(-0.55, -1.0, q)
+    )
     w.lay(mask, ramp(light, *skin), np.arctan2(p, -q), 1.0)
     rosy = spot(m - 0.5, 0.28, 0.2, 0.16) + spot(m + 0.5, 0.28, 0.2, 0.16) + 0.7 * spot(nose, 0.3, 0.1, 0.08)
     w.lay(0.3 * mask * rosy, mix(skin[2], VERMILION, 0.5))
-    w.lay(0.7 * mask * np.minimum(1, spot(m, 0.53, 0.17, 0.03) + 0.9 * spot(m, 0.61, 0.13, 0.035)), mix(skin[2], LAKE, 0.55))
+    w.lay(
+        0.7 * mask * np.minimum(1, spot(m, 0.53, 0.17, 0.03) + 0.9 * spot(m, 0.61, 0.13, 0.035)),
+        mix(skin[2], LAKE, 0.55),
+    )
     _features(w, f, skin, spot, mask)
 
 
-def _features(w: Sketch, f: _Face, skin: Tones, spot: Callable[[float, float, float, float], Field], mask: Field) -> None:
+def _features(
+    w: Sketch, f: _Face, skin: Tones, spot: Callable[[float, float, float, float], Field], mask: Field
+) -> None:
     rng, r, m, nose = w.rng, f.r, f.m, 1.3 * f.m
     ink, soft = mix(skin[0], BLACK, 0.5), mix(skin[0], skin[1], 0.6)
     look = rng.uniform(-0.05, 0.05) + 0.03 * f.turn
     for side, e in zip((-1, 1), f.eyes, strict=True):
         half = 0.155 * (1 + 0.18 * side * f.turn)
-        w.lay(0.5 * mask * np.minimum(1, 1.2 * spot(e, -0.055, 0.8 * half, 0.032)), mix(skin[2], CREAM, 0.3) if side < 0 else skin[2])
+        w.lay(
+            0.5 * mask * np.minimum(1, 1.2 * spot(e, -0.055, 0.8 * half, 0.032)),
+            mix(skin[2], CREAM, 0.3) if side < 0 else skin[2],
+        )
         w.lay(0.85 * mask * w.ellipse(*f.at((e + look, -0.06))[0], 0.056 * r, 0.046 * r, 0.3), ink)
         w.line(f.at((e - half, -0.045), (e, -0.115), (e + half, -0.045)), 0.022 * r, mix(ink, soft, 0.4))
         w.line(f.at((e - half, -0.13), (e, -0.165), (e + half, -0.12)), 0.012 * r, mix(skin[1], soft, 0.3))
-        w.line(f.at((e - 0.8 * half, -0.025), (e, -0.005), (e + 0.8 * half, -0.025)), 0.012 * r, mix(skin[1], skin[2], 0.4))
+        w.line(
+            f.at((e - 0.8 * half, -0.025), (e, -0.005), (e + 0.8 * half, -0.025)),
+            0.012 * r,
+            mix(skin[1], skin[2], 0.4),
+        )
         w.line(f.at((e + look - 0.03, -0.08), (e + look - 0.015, -0.08)), 0.016 * r, mix(WHITE, skin[3], 0.4))
-        w.line(f.at((e - 1.3 * half, -0.2 - 0.03 * (side > 0)), (e + 0.2 * half * side, -0.27), (e + 1.3 * half, -0.2 - 0.03 * (side < 0))), 0.03 * r, mix(soft, skin[1], 0.65))
-    w.line(f.at((nose - 0.1, 0.36), (nose + 0.02, 0.395), (nose + 0.14, 0.35)), 0.03 * r, mix(skin[0], skin[1], 0.5))
+        w.line(
+            f.at(
+                (e - 1.3 * half, -0.2 - 0.03 * (side > 0)),
+                (e + 0.2 * half * side, -0.27),
+                (e + 1.3 * half, -0.2 - 0.03 * (side < 0)),
+            ),
+            0.03 * r,
+            mix(soft, skin[1], 0.65),
+        )
+    w.line(
+        f.at((nose - 0.1, 0.36), (nose + 0.02, 0.395), (nose + 0.14, 0.35)),
+        0.03 * r,
+        mix(skin[0], skin[1], 0.5),
+    )
     w.line(f.at((nose - 0.06, 0.26), (nose - 0.03, 0.29)), 0.045 * r, skin[4])
     w.line(f.at((m - 0.21, 0.55), (m - 0.01, 0.575), (m + 0.2, 0.545)), 0.018 * r, mix(LAKE, skin[0], 0.6))
     w.line(f.at((m - 0.09, 0.605), (m, 0.615)), 0.025 * r, mix(ROSE, skin[3], 0.3))
@@ -586,12 +1078,24 @@ def _features(w: Sketch, f: _Face, skin: Tones, spot: Callable[[float, float, fl
 def _beard(s: Sketch, f: _Face, hair: Tones) -> None:
     n, rng = 60, s.rng
     u = rng.uniform(-1, 1, n)
-    s.strokes(f.at(*zip(f.m + 0.26 * u, 0.47 + 0.05 * u * u + rng.normal(0, 0.01, n), strict=True)), 0.45 * np.sign(u) + f.tilt, 0.16 * f.r, 0.016 * f.r, ramp(rng.random((1, n)) * 0.8, *hair)[0])
+    s.strokes(
+        f.at(*zip(f.m + 0.26 * u, 0.47 + 0.05 * u * u + rng.normal(0, 0.01, n), strict=True)),
+        0.45 * np.sign(u) + f.tilt,
+        0.16 * f.r,
+        0.016 * f.r,
+        ramp(rng.random((1, n)) * 0.8, *hair)[0],
+    )
     if rng.random() < 0.6:
         wide = rng.choice([0.1, 0.45])
         v = rng.uniform(0.72, 1.12, n * 3)
         x = rng.uniform(-1, 1, n * 3) * wide * (1.3 - v * 0.6)
-        s.strokes(f.at(*zip(f.m + x, v, strict=True)), np.pi / 2 - x + f.tilt, 0.2 * f.r, 0.018 * f.r, ramp(rng.random((1, n * 3)) * 0.8, *hair)[0])
+        s.strokes(
+            f.at(*zip(f.m + x, v, strict=True)),
+            np.pi / 2 - x + f.tilt,
+            0.2 * f.r,
+            0.018 * f.r,
+            ramp(rng.random((1, n * 3)) * 0.8, *hair)[0],
+        )
 
 
 def _hair(s: Sketch, f: _Face, hair: Tones, long: bool, front: bool) -> None:
@@ -618,12 +1122,36 @@ def _hair(s: Sketch, f: _Face, hair: Tones, long: bool, front: bool) -> None:
 def portrait(s: Sketch) -> None:
     """Head and shoulders or half length before a plain ground, with collar, hair and perhaps a hat."""
     rng = s.rng
-    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, BROWN), (BLACK, UMBER), ((34, 27, 21), (104, 86, 60)), ((28, 30, 26), (84, 86, 70)), ((60, 56, 50), (140, 132, 118)), ((24, 14, 13), (84, 38, 30)))))
+    _ground(
+        s,
+        *_pick(
+            rng,
+            (
+                (BLACK, BROWN),
+                (BLACK, BROWN),
+                (BLACK, UMBER),
+                ((34, 27, 21), (104, 86, 60)),
+                ((28, 30, 26), (84, 86, 70)),
+                ((60, 56, 50), (140, 132, 118)),
+                ((24, 14, 13), (84, 38, 30)),
+            ),
+        ),
+    )
     H, W = s.height, s.width
     r = rng.uniform(0.15, 0.27)
-    f = _Face(W / 2 + rng.normal(0, 0.08) * min(W, 1.3), H * (0.46 - (rng.uniform(0, 0.1) if r < 0.22 else 0)), r, _pick(rng, (-1.0, -0.75, -0.4, 0.4, 0.7)) * rng.uniform(0.8, 1), rng.normal(0, 0.07), rng.uniform(0.7, 0.78))
+    f = _Face(
+        W / 2 + rng.normal(0, 0.08) * min(W, 1.3),
+        H * (0.46 - (rng.uniform(0, 0.1) if r < 0.22 else 0)),
+        r,
+        _pick(rng, (-1.0, -0.75, -0.4, 0.4, 0.7)) * rng.uniform(0.8, 1),
+        rng.normal(0, 0.07),
+        rng.uniform(0.7, 0.78),
+    )
     woman, age = rng.random() < 0.45, rng.random() ** 2
-    skin, hair = _pick(rng, (SKINS[0], SKINS[0], SKINS[1], SKINS[2], SKINS[3])), HAIRS[3] if age > 0.6 else _pick(rng, HAIRS[:3])
+    skin, hair = (
+        _pick(rng, (SKINS[0], SKINS[0], SKINS[1], SKINS[2], SKINS[3])),
+        HAIRS[3] if age > 0.6 else _pick(rng, HAIRS[:3]),
+    )
     cloth = _pick(rng, CLOTHS) if rng.random() < 0.5 else CLOTHS[8 * int(rng.integers(2))]
     long = woman or rng.random() < 0.5
     _hair(s, f, hair, long, front=False)
@@ -639,7 +1167,9 @@ def portrait(s: Sketch) -> None:
         _hat(s, f, _pick(rng, (CLOTHS[0], CLOTHS[8], CLOTHS[0], CLOTHS[1])))
     elif hat < 0.55:
         wrap = _pick(rng, CLOTHS[1:6])
-        shape = s.polygon(rounded(f.at((-1.15, -0.5), (-0.95, -1.25), (0.2, -1.5), (1.25, -1.1), (1.3, -0.2), (0.4, -0.62))))
+        shape = s.polygon(
+            rounded(f.at((-1.15, -0.5), (-0.95, -1.25), (0.2, -1.5), (1.25, -1.1), (1.3, -0.2), (0.4, -0.62)))
+        )
         s.solid(shape, *wrap, roundness=0.35 * r, bump=0.25 * r * _folds(s, -0.35, 0.3 * r))
 
 
@@ -647,22 +1177,83 @@ def _torso(s: Sketch, f: _Face, cloth: Tones, skin: Tones, woman: bool) -> None:
     rng, r, (cx, cy), bottom = s.rng, f.r, f.c, s.height + 0.3
     chin, wide = cy + r, rng.uniform(1.75, 2.2) * r
     lean = 0.25 * f.turn * r
-    neck = s.polygon(rounded([(cx - 0.42 * r, cy + 0.3 * r), (cx + 0.5 * r, cy + 0.3 * r), (cx + 0.62 * r, chin + 0.55 * r), (cx + lean, chin + 0.9 * r), (cx - 0.6 * r, chin + 0.5 * r)]))
-    s.lay(neck, ramp(0.62 - 0.5 * (s.x - cx) / r - 0.75 * smoothstep(chin + 0.45 * r, chin - 0.1 * r, s.y) * smoothstep(cx - 0.5 * r, cx, s.x), *skin), 1.4, 0.5)
+    neck = s.polygon(
+        rounded(
+            [
+                (cx - 0.42 * r, cy + 0.3 * r),
+                (cx + 0.5 * r, cy + 0.3 * r),
+                (cx + 0.62 * r, chin + 0.55 * r),
+                (cx + lean, chin + 0.9 * r),
+                (cx - 0.6 * r, chin + 0.5 * r),
+            ]
+        )
+    )
+    s.lay(
+        neck,
+        ramp(
+            0.62
+            - 0.5 * (s.x - cx) / r
+            - 0.75 * smoothstep(chin + 0.45 * r, chin - 0.1 * r, s.y) * smoothstep(cx - 0.5 * r, cx, s.x),
+            *skin,
+        ),
+        1.4,
+        0.5,
+    )
     left, right = cx - wide + lean, cx + wide + lean
-    body = rounded([(cx - 0.55 * r, chin + 0.25 * r), (left + 0.5 * r, chin + 0.6 * r), (left, chin + 1.3 * r), (left - 0.3 * r, bottom), (right + 0.3 * r, bottom), (right, chin + 1.3 * r), (right - 0.5 * r, chin + 0.62 * r), (cx + 0.6 * r, chin + 0.25 * r), (cx + lean, chin + (1.1 if woman else 0.6) * r)])
+    body = rounded(
+        [
+            (cx - 0.55 * r, chin + 0.25 * r),
+            (left + 0.5 * r, chin + 0.6 * r),
+            (left, chin + 1.3 * r),
+            (left - 0.3 * r, bottom),
+            (right + 0.3 * r, bottom),
+            (right, chin + 1.3 * r),
+            (right - 0.5 * r, chin + 0.62 * r),
+            (cx + 0.6 * r, chin + 0.25 * r),
+            (cx + lean, chin + (1.1 if woman else 0.6) * r),
+        ]
+    )
     mask = s.polygon(body)
-    s.solid(mask, *cloth, roundness=0.9 * r, bump=0.12 * r * _folds(s, rng.uniform(1.1, 2.0), rng.uniform(0.35, 0.6) * r))
+    s.solid(
+        mask,
+        *cloth,
+        roundness=0.9 * r,
+        bump=0.12 * r * _folds(s, rng.uniform(1.1, 2.0), rng.uniform(0.35, 0.6) * r),
+    )
     for side, x in ((-1, left), (1, right)):
-        arm = rounded([(x - side * 0.75 * r, chin + 0.75 * r), (x - side * 0.1 * r, chin + 0.8 * r), (x + side * 0.45 * r, chin + 1.9 * r), (x + side * 0.6 * r, bottom), (x - side * 0.35 * r, bottom), (x - side * 0.4 * r, chin + 1.9 * r)])
+        arm = rounded(
+            [
+                (x - side * 0.75 * r, chin + 0.75 * r),
+                (x - side * 0.1 * r, chin + 0.8 * r),
+                (x + side * 0.45 * r, chin + 1.9 * r),
+                (x + side * 0.6 * r, bottom),
+                (x - side * 0.35 * r, bottom),
+                (x - side * 0.4 * r, chin + 1.9 * r),
+            ]
+        )
         m = s.polygon(arm)
         s.shade(0.5 * cv2.GaussianBlur(m, (0, 0), 0.08 * r * s.px) * mask, cloth[0])
-        s.solid(m, *cloth, roundness=0.4 * r, bump=0.16 * r * _folds(s, 0.35 * side + rng.normal(0, 0.3), 0.4 * r))
+        s.solid(
+            m, *cloth, roundness=0.4 * r, bump=0.16 * r * _folds(s, 0.35 * side + rng.normal(0, 0.3), 0.4 * r)
+        )
     middle = cx + 1.6 * lean
     for k in range(12 if rng.random() < 0.5 else 0):
         y = chin + (0.95 + 0.22 * k) * r
-        s.line([(middle - 0.02 * r, y), (middle + 0.02 * r, y + 0.02 * r)], 0.07 * r, mix(cloth[2], GOLD, 0.5))
-    _collar(s, f, _pick(rng, ("ruff", "flat", "flat", "lace", "plain", "chain") if not woman else ("ruff", "lace", "veil", "pearls", "pearls", "flat")), cloth, lean)
+        s.line(
+            [(middle - 0.02 * r, y), (middle + 0.02 * r, y + 0.02 * r)], 0.07 * r, mix(cloth[2], GOLD, 0.5)
+        )
+    _collar(
+        s,
+        f,
+        _pick(
+            rng,
+            ("ruff", "flat", "flat", "lace", "plain", "chain")
+            if not woman
+            else ("ruff", "lace", "veil", "pearls", "pearls", "flat"),
+        ),
+        cloth,
+        lean,
+    )
 
 
 def _collar(s: Sketch, f: _Face, kind: str, cloth: Tones, lean: float) -> None:
@@ -674,13 +1265,38 @@ def _collar(s: Sketch, f: _Face, kind: str, cloth: Tones, lean: float) -> None:
         rho = np.sqrt(p * p + q * q)
         pleat = np.sin(34 * turn + 2 * np.sin(3 * turn))
         s.shade(0.5 * smoothstep(1.25, 0.9, rho - 0.15 * q), cloth[0])
-        s.lay(smoothstep(1.04, 0.97, rho + 0.02 * pleat), ramp(0.52 + 0.22 * pleat * rho - 0.28 * p + 0.3 * (rho - 0.8) - 0.25 * smoothstep(0.6, 0.3, rho), *LINEN), np.arctan2(q * ry, p * rx), 0.9)
+        s.lay(
+            smoothstep(1.04, 0.97, rho + 0.02 * pleat),
+            ramp(
+                0.52 + 0.22 * pleat * rho - 0.28 * p + 0.3 * (rho - 0.8) - 0.25 * smoothstep(0.6, 0.3, rho),
+                *LINEN,
+            ),
+            np.arctan2(q * ry, p * rx),
+            0.9,
+        )
         k = 68
         a = np.arange(k) * 2 * np.pi / k
-        s.strokes(np.stack([cx + 0.3 * lean + 0.97 * rx * np.cos(a), y + 0.97 * ry * np.sin(a)], 1), a + np.pi / 2, 0.09 * r, 0.03 * r, ramp(0.65 - 0.3 * np.cos(a)[None], *LINEN)[0])
+        s.strokes(
+            np.stack([cx + 0.3 * lean + 0.97 * rx * np.cos(a), y + 0.97 * ry * np.sin(a)], 1),
+            a + np.pi / 2,
+            0.09 * r,
+            0.03 * r,
+            ramp(0.65 - 0.3 * np.cos(a)[None], *LINEN)[0],
+        )
     elif kind in ("flat", "lace", "veil"):
         drop = rng.uniform(0.55, 0.95) * r
-        pts = [(cx - 0.5 * r, y - 0.3 * r), (cx - 1.2 * r, y + 0.35 * r), (cx - 1.1 * r, y + drop), (cx - 0.25 * r + lean, y + 0.75 * drop), (cx + lean, y + 0.25 * r), (cx + 0.3 * r + lean, y + 0.75 * drop), (cx + 1.2 * r, y + drop), (cx + 1.3 * r, y + 0.35 * r), (cx + 0.58 * r, y - 0.3 * r), (cx + 0.5 * lean, y + 0.22 * r)]
+        pts = [
+            (cx - 0.5 * r, y - 0.3 * r),
+            (cx - 1.2 * r, y + 0.35 * r),
+            (cx - 1.1 * r, y + drop),
+            (cx - 0.25 * r + lean, y + 0.75 * drop),
+            (cx + lean, y + 0.25 * r),
+            (cx + 0.3 * r + lean, y + 0.75 * drop),
+            (cx + 1.2 * r, y + drop),
+            (cx + 1.3 * r, y + 0.35 * r),
+            (cx + 0.58 * r, y - 0.3 * r),
+            (cx + 0.5 * lean, y + 0.22 * r),
+        ]
         mask = s.polygon(rounded(pts, 1))
         s.shade(0.5 * cv2.GaussianBlur(mask, (0, 0), 0.06 * r * s.px), cloth[0])
         soft = 0.72 if kind == "veil" else 1.0
@@ -696,15 +1312,53 @@ def _collar(s: Sketch, f: _Face, kind: str, cloth: Tones, lean: float) -> None:
         s.strokes(c, 0.0, 0.03 * r, 0.07 * r, (204, 196, 178))
         s.strokes(c - 0.012 * r, 0.0, 0.01 * r, 0.03 * r, (250, 246, 236))
     else:
-        s.solid(s.polygon(rounded([(cx - 0.55 * r, y - 0.3 * r), (cx - 0.7 * r, y + 0.1 * r), (cx + lean, y + 0.5 * r), (cx + 0.75 * r, y + 0.1 * r), (cx + 0.6 * r, y - 0.3 * r), (cx + lean, y + 0.2 * r)])), *LINEN, roundness=0.08 * r)
+        s.solid(
+            s.polygon(
+                rounded(
+                    [
+                        (cx - 0.55 * r, y - 0.3 * r),
+                        (cx - 0.7 * r, y + 0.1 * r),
+                        (cx + lean, y + 0.5 * r),
+                        (cx + 0.75 * r, y + 0.1 * r),
+                        (cx + 0.6 * r, y - 0.3 * r),
+                        (cx + lean, y + 0.2 * r),
+                    ]
+                )
+            ),
+            *LINEN,
+            roundness=0.08 * r,
+        )
         if kind == "chain":
             a = np.linspace(0.1, np.pi - 0.1, 40)
-            s.strokes(np.stack([cx + lean + 1.3 * r * np.cos(a), y + 0.4 * r + 1.0 * r * np.sin(a)], 1), a, 0.07 * r, 0.05 * r, ramp(s.rng.random((1, 40)), BURNT, GOLD, (240, 214, 140))[0])
+            s.strokes(
+                np.stack([cx + lean + 1.3 * r * np.cos(a), y + 0.4 * r + 1.0 * r * np.sin(a)], 1),
+                a,
+                0.07 * r,
+                0.05 * r,
+                ramp(s.rng.random((1, 40)), BURNT, GOLD, (240, 214, 140))[0],
+            )
 
 
 def _cap(s: Sketch, f: _Face) -> None:
     """A white linen cap close to the head."""
-    shape = s.polygon(rounded(f.at((-0.95, 0.25), (-1.2, -0.5), (-0.75, -1.2), (0.1, -1.32), (0.9, -1.15), (1.25, -0.4), (1.1, 0.35), (0.93, 0.1), (0.85, -0.45), (0.3, -0.78), (-0.35, -0.78), (-0.85, -0.4))))
+    shape = s.polygon(
+        rounded(
+            f.at(
+                (-0.95, 0.25),
+                (-1.2, -0.5),
+                (-0.75, -1.2),
+                (0.1, -1.32),
+                (0.9, -1.15),
+                (1.25, -0.4),
+                (1.1, 0.35),
+                (0.93, 0.1),
+                (0.85, -0.45),
+                (0.3, -0.78),
+                (-0.35, -0.78),
+                (-0.85, -0.4),
+            )
+        )
+    )
     s.solid(shape, *LINEN, roundness=0.3 * f.r, bump=0.06 * f.r * s.noise(0.5 * f.r, 3), fine=0.6)
 
 
@@ -713,7 +1367,11 @@ def _hat(s: Sketch, f: _Face, cloth: Tones) -> None:
     crown = rounded(f.at((-0.85, -0.6), (-0.75, -tip), (0.0, -tip - 0.12), (0.75, -tip), (0.9, -0.6)))
     s.solid(s.polygon(crown), *cloth, roundness=0.5 * f.r, bump=0.02 * f.r * s.noise(0.3 * f.r, 3))
     c = f.at((0.0, -0.66))[0]
-    s.solid(s.ellipse(*c, brim * f.rx, 0.25 * f.r, 0.06, f.tilt + s.rng.normal(-0.08, 0.08)), *cloth, roundness=0.16 * f.r)
+    s.solid(
+        s.ellipse(*c, brim * f.rx, 0.25 * f.r, 0.06, f.tilt + s.rng.normal(-0.08, 0.08)),
+        *cloth,
+        roundness=0.16 * f.r,
+    )
     s.shade(0.5 * s.ellipse(*f.at((0.05, -0.42))[0], 0.8 * f.rx, 0.2 * f.r, 0.5, f.tilt), SHADOW)
 
 
@@ -723,11 +1381,24 @@ def figures(s: Sketch) -> None:
     H, W = s.height, s.width
     gold = rng.random() < 0.4
     if gold:
-        s.lay(1.0, ramp(0.5 + 0.5 * (s.noise(0.25, 4) - 0.5) + 0.35 * (0.45 - s.x / W), (112, 78, 36), (170, 130, 64), (222, 186, 112)), 0.0)
+        s.lay(
+            1.0,
+            ramp(
+                0.5 + 0.5 * (s.noise(0.25, 4) - 0.5) + 0.35 * (0.45 - s.x / W),
+                (112, 78, 36),
+                (170, 130, 64),
+                (222, 186, 112),
+            ),
+            0.0,
+        )
         s.scatter(np.ones_like(s.x), 500, 0.008, 0.006, (236, 206, 130), 0.4)
     elif rng.random() < 0.5:
         _sky(s, MOODS[_pick(rng, ("day", "evening", "storm", "brown"))], H * 0.7)
-        s.lay(smoothstep(0.68 * H, 0.72 * H, s.y + 0.05 * s.noise(0.1, 3)), ramp(s.noise(0.1, 4, stretch=3), BROWN, EARTH_GREEN, OCHRE), 0.0)
+        s.lay(
+            smoothstep(0.68 * H, 0.72 * H, s.y + 0.05 * s.noise(0.1, 3)),
+            ramp(s.noise(0.1, 4, stretch=3), BROWN, EARTH_GREEN, OCHRE),
+            0.0,
+        )
     else:
         _ground(s, BLACK, _pick(rng, (BROWN, UMBER, (70, 64, 54))))
     n = int(rng.integers(1, 2 + round(1.6 * W / H)))
@@ -750,23 +1421,103 @@ def _draped(s: Sketch, x: float, top: float, h: float, halo: bool) -> None:
         ring = s.ellipse(*f.c, 1.8 * r, 1.8 * r, 0.02)
         p, q = s.local(*f.c, 1.8 * r, 1.8 * r)
         rho = np.sqrt(p * p + q * q)
-        s.lay(ring, ramp(0.62 - 0.3 * p + 0.12 * np.sin(36 * np.arctan2(q, p)) * (rho > 0.75) - 0.5 * (np.abs(rho - 0.93) < 0.02), OCHRE, (232, 198, 120)), np.arctan2(p, -q), 0.5)
+        s.lay(
+            ring,
+            ramp(
+                0.62
+                - 0.3 * p
+                + 0.12 * np.sin(36 * np.arctan2(q, p)) * (rho > 0.75)
+                - 0.5 * (np.abs(rho - 0.93) < 0.02),
+                OCHRE,
+                (232, 198, 120),
+            ),
+            np.arctan2(p, -q),
+            0.5,
+        )
     hood = rng.random() < 0.55
     hair = _pick(rng, HAIRS)
     _hair(s, f, hair, True, front=False)
-    gown = rounded([(x - 0.7 * r, cy + 1.1 * r), (x - 0.8 * wide, cy + 1.8 * r), (x - wide, cy + 4 * r), (x - 0.8 * wide, base - 5 * r), (x - 1.2 * wide, base), (x + 1.2 * wide, base), (x + 0.8 * wide, base - 5 * r), (x + wide, cy + 4 * r), (x + 0.8 * wide, cy + 1.8 * r), (x + 0.7 * r, cy + 1.1 * r)])
+    gown = rounded(
+        [
+            (x - 0.7 * r, cy + 1.1 * r),
+            (x - 0.8 * wide, cy + 1.8 * r),
+            (x - wide, cy + 4 * r),
+            (x - 0.8 * wide, base - 5 * r),
+            (x - 1.2 * wide, base),
+            (x + 1.2 * wide, base),
+            (x + 0.8 * wide, base - 5 * r),
+            (x + wide, cy + 4 * r),
+            (x + 0.8 * wide, cy + 1.8 * r),
+            (x + 0.7 * r, cy + 1.1 * r),
+        ]
+    )
     skin = _pick(rng, SKINS[:3])
     neck = s.ellipse(x, cy + 1.1 * r, 0.42 * r, 0.6 * r, 0.1)
     s.lay(neck, ramp(0.6 - 0.6 * (s.x - x) / r, *skin[:3]), 1.5)
-    s.solid(s.polygon(gown), *robe, roundness=0.8 * r, bump=0.35 * r * _folds(s, np.pi / 2 + rng.normal(0, 0.12), 0.75 * r))
+    s.solid(
+        s.polygon(gown),
+        *robe,
+        roundness=0.8 * r,
+        bump=0.35 * r * _folds(s, np.pi / 2 + rng.normal(0, 0.12), 0.75 * r),
+    )
     reach = rng.uniform(3.4, 4.4) * r
-    over = rounded([(x - side * 0.55 * r, cy + 1.1 * r), (x - side * 0.95 * wide, cy + 1.9 * r), (x - side * 1.2 * wide, cy + 4.5 * r), (x - side * 1.05 * wide, base), (x + side * 0.5 * wide, base), (x + side * 0.9 * wide, cy + reach + 2.5 * r), (x + side * 0.35 * wide, cy + reach + 0.5 * r), (x - side * 0.4 * wide, cy + reach - 0.4 * r), (x - side * 0.15 * wide, cy + 2 * r)])
-    s.solid(s.polygon(over), *mantle, roundness=0.5 * r, bump=0.4 * r * _folds(s, np.pi / 2 + side * 0.5, 0.85 * r))
-    s.solid(s.polygon(rounded([(x + side * 0.6 * wide, cy + 1.7 * r), (x + side * 1.15 * wide, cy + 2.6 * r), (x + side * 0.95 * wide, cy + reach), (x - side * 0.1 * wide, cy + reach + 0.15 * r), (x - side * 0.05 * wide, cy + reach - 0.5 * r), (x + side * 0.5 * wide, cy + reach - 0.6 * r)])), *(mantle if rng.random() < 0.5 else robe), roundness=0.4 * r, bump=0.3 * r * _folds(s, -0.3 * side, 0.5 * r))
+    over = rounded(
+        [
+            (x - side * 0.55 * r, cy + 1.1 * r),
+            (x - side * 0.95 * wide, cy + 1.9 * r),
+            (x - side * 1.2 * wide, cy + 4.5 * r),
+            (x - side * 1.05 * wide, base),
+            (x + side * 0.5 * wide, base),
+            (x + side * 0.9 * wide, cy + reach + 2.5 * r),
+            (x + side * 0.35 * wide, cy + reach + 0.5 * r),
+            (x - side * 0.4 * wide, cy + reach - 0.4 * r),
+            (x - side * 0.15 * wide, cy + 2 * r),
+        ]
+    )
+    s.solid(
+        s.polygon(over),
+        *mantle,
+        roundness=0.5 * r,
+        bump=0.4 * r * _folds(s, np.pi / 2 + side * 0.5, 0.85 * r),
+    )
+    s.solid(
+        s.polygon(
+            rounded(
+                [
+                    (x + side * 0.6 * wide, cy + 1.7 * r),
+                    (x + side * 1.15 * wide, cy + 2.6 * r),
+                    (x + side * 0.95 * wide, cy + reach),
+                    (x - side * 0.1 * wide, cy + reach + 0.15 * r),
+                    (x - side * 0.05 * wide, cy + reach - 0.5 * r),
+                    (x + side * 0.5 * wide, cy + reach - 0.6 * r),
+                ]
+            )
+        ),
+        *(mantle if rng.random() < 0.5 else robe),
+        roundness=0.4 * r,
+        bump=0.3 * r * _folds(s, -0.3 * side, 0.5 * r),
+    )
     _hand(s, x - side * 0.25 * wide, cy + reach - 0.2 * r, 0.4 * r, -0.4 * side, skin, -side)
     _head(s, f, skin, rng.random() ** 2)
     if hood:
-        veil = rounded(f.at((-1.0, 1.2), (-1.35, 0.2), (-1.2, -0.8), (-0.3, -1.35), (0.6, -1.3), (1.3, -0.7), (1.4, 0.3), (1.1, 1.3), (0.88, 0.6), (0.92, -0.2), (0.45, -0.8), (-0.35, -0.82), (-0.92, -0.2), (-0.86, 0.6)))
+        veil = rounded(
+            f.at(
+                (-1.0, 1.2),
+                (-1.35, 0.2),
+                (-1.2, -0.8),
+                (-0.3, -1.35),
+                (0.6, -1.3),
+                (1.3, -0.7),
+                (1.4, 0.3),
+                (1.1, 1.3),
+                (0.88, 0.6),
+                (0.92, -0.2),
+                (0.45, -0.8),
+                (-0.35, -0.82),
+                (-0.92, -0.2),
+                (-0.86, 0.6),
+            )
+        )
         s.solid(s.polygon(veil), *mantle, roundness=0.3 * r, bump=0.12 * r * _folds(s, 1.3, 0.5 * r))
     else:
         _hair(s, f, hair, True, front=True)
@@ -781,20 +1532,40 @@ def _hand(s: Sketch, x: float, y: float, size: float, angle: float, skin: Tones,
         b = (a[0] + 0.9 * side * (1 - 0.1 * abs(k - 1)), a[1] + 0.1)
         ends = [(x + size * (p * c - q * d), y + size * (p * d + q * c)) for p, q in (a, b)]
         s.line([ends[0], ends[1]], 0.2 * size, mix(skin[2], skin[3], 0.6 - 0.15 * k))
-        s.line([(ends[0][0], ends[0][1] + 0.1 * size), (ends[1][0], ends[1][1] + 0.1 * size)], 0.05 * size, skin[1])
+        s.line(
+            [(ends[0][0], ends[0][1] + 0.1 * size), (ends[1][0], ends[1][1] + 0.1 * size)],
+            0.05 * size,
+            skin[1],
+        )
 
 
 # --- things ---
 
 
-def _sphere(s: Sketch, cx: float, cy: float, rx: float, ry: float, colours: tuple[Colour, ...], gloss: float, bump: float = 0.0) -> None:
+def _sphere(
+    s: Sketch,
+    cx: float,
+    cy: float,
+    rx: float,
+    ry: float,
+    colours: tuple[Colour, ...],
+    gloss: float,
+    bump: float = 0.0,
+) -> None:
     w = s.within(cx - 1.3 * rx, cy - 1.3 * ry, cx + 2.6 * rx, cy + 1.6 * ry)
-    w.lay(0.7 * w.ellipse(cx + 0.7 * rx, cy + 0.85 * ry, 1.25 * rx, 0.3 * ry, 0.6), mix(BLACK, colours[0], 0.2))
+    w.lay(
+        0.7 * w.ellipse(cx + 0.7 * rx, cy + 0.85 * ry, 1.25 * rx, 0.3 * ry, 0.6), mix(BLACK, colours[0], 0.2)
+    )
     p, q = w.local(cx, cy, rx, ry)
     rho = p * p + q * q
     z = np.sqrt(np.clip(1 - rho, 0, 1))
     grain = w.noise(max(0.02, 0.3 * rx), 3) - 0.5
-    light = np.clip(-0.52 * p - 0.58 * q + 0.62 * z, 0, 1) + 0.1 * np.clip(p + q - 0.8, 0, 1) * 2 + bump * grain + 0.05
+    light = (
+        np.clip(-0.52 * p - 0.58 * q + 0.62 * z, 0, 1)
+        + 0.1 * np.clip(p + q - 0.8, 0, 1) * 2
+        + bump * grain
+        + 0.05
+    )
     edge = max(0.03, 0.7 / (rx * w.px))
     w.lay(smoothstep(1 + 2 * edge, 1 - 2 * edge, rho), ramp(light, *colours), np.arctan2(p, -q), 0.5)
     if gloss:
@@ -807,9 +1578,15 @@ def _vessel(s: Sketch, cx: float, base: float, h: float) -> None:
     rows = np.linspace(0, 1, 24)
     profile = {
         "jug": 0.16 + 0.22 * np.sin(np.pi * np.clip(rows * 1.15 - 0.25, 0, 1)) ** 0.9,
-        "glass": np.where(rows < 0.55, 0.2 - 0.06 * np.cos(rows * 9), 0.08 + 0.16 * smoothstep(0.75, 1, rows)),
+        "glass": np.where(
+            rows < 0.55, 0.2 - 0.06 * np.cos(rows * 9), 0.08 + 0.16 * smoothstep(0.75, 1, rows)
+        ),
         "urn": 0.12 + 0.26 * np.sin(np.pi * np.clip(rows * 1.1 - 0.2, 0, 1)) ** 1.4,
-        "goblet": np.where(rows < 0.42, 0.2 * np.sqrt(np.clip(0.42 - rows, 0, 1) / 0.42) ** 0.5 + 0.02, 0.03 + 0.15 * smoothstep(0.8, 1, rows)),
+        "goblet": np.where(
+            rows < 0.42,
+            0.2 * np.sqrt(np.clip(0.42 - rows, 0, 1) / 0.42) ** 0.5 + 0.02,
+            0.03 + 0.15 * smoothstep(0.8, 1, rows),
+        ),
     }[kind] * h
     ys = base - h + rows * h
     outline = np.concatenate([np.stack([cx - profile, ys], 1), np.stack([cx + profile, ys], 1)[::-1]])
@@ -818,47 +1595,116 @@ def _vessel(s: Sketch, cx: float, base: float, h: float) -> None:
     mask = w.polygon(outline)
     half = np.interp(w.y, ys, profile)
     p = (w.x - cx) / np.maximum(half, 1e-3)
-    light = np.clip(0.78 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.5 * p - 0.15, 0, 1) + 0.12 * np.clip(p - 0.7, 0, 1)
+    light = np.clip(0.78 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.5 * p - 0.15, 0, 1) + 0.12 * np.clip(
+        p - 0.7, 0, 1
+    )
     if kind == "glass":
         tint = mix(_pick(rng, (VERDIGRIS, OLIVE, SMALT)), w.colour.mean((0, 1)), 0.45)
         w.lay(0.55 * mask, ramp(light, mix(tint, BLACK, 0.5), tint, mix(tint, WHITE, 0.3)), np.pi / 2, 0.6)
         w.lay(0.8 * mask * smoothstep(0.72, 0.95, np.abs(p)), mix(tint, BLACK, 0.35))
         w.lay(0.7 * mask * (w.y < base - 0.7 * h) * (w.y > base - 0.73 * h), mix(tint, YELLOW, 0.4))
     else:
-        body = _pick(rng, ((BROWN, (122, 92, 66), CREAM), ((40, 40, 40), (112, 112, 108), WHITE), (BLACK, BURNT, OCHRE), ((30, 44, 74), SMALT, WHITE), (BROWN, GOLD, (246, 226, 160)), ((92, 90, 86), (180, 174, 162), WHITE)))
+        body = _pick(
+            rng,
+            (
+                (BROWN, (122, 92, 66), CREAM),
+                ((40, 40, 40), (112, 112, 108), WHITE),
+                (BLACK, BURNT, OCHRE),
+                ((30, 44, 74), SMALT, WHITE),
+                (BROWN, GOLD, (246, 226, 160)),
+                ((92, 90, 86), (180, 174, 162), WHITE),
+            ),
+        )
         w.lay(mask, ramp(light + 0.08 * (w.noise(0.05, 3) - 0.5), *body), np.pi / 2 + 0.3 * p, 0.6)
         w.lay(0.7 * w.ellipse(cx, base - h, profile[0], 0.22 * profile[0], 0.1), mix(body[0], BLACK, 0.3))
     w.line([(cx - 0.45 * profile[8], ys[6]), (cx - 0.5 * profile[12], ys[11])], 0.025 * h, (248, 240, 222))
     if kind == "jug":
-        w.line([(cx + 0.15 * h, base - 0.9 * h), (cx + 0.45 * h, base - 0.85 * h), (cx + 0.3 * h, base - 0.5 * h)], 0.05 * h, (110, 88, 64))
+        w.line(
+            [
+                (cx + 0.15 * h, base - 0.9 * h),
+                (cx + 0.45 * h, base - 0.85 * h),
+                (cx + 0.3 * h, base - 0.5 * h),
+            ],
+            0.05 * h,
+            (110, 88, 64),
+        )
 
 
 def still_life(s: Sketch) -> None:
     """A laid table: fruit, vessels, plates, a cloth."""
     rng = s.rng
     H, W = s.height, s.width
-    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, (58, 52, 42)), (BROWN, (112, 96, 70)), ((70, 66, 58), (160, 150, 130)), ((20, 22, 18), (60, 66, 50)))))
+    _ground(
+        s,
+        *_pick(
+            rng,
+            (
+                (BLACK, BROWN),
+                (BLACK, (58, 52, 42)),
+                (BROWN, (112, 96, 70)),
+                ((70, 66, 58), (160, 150, 130)),
+                ((20, 22, 18), (60, 66, 50)),
+            ),
+        ),
+    )
     table = H * rng.uniform(0.62, 0.74)
     drop = table + rng.uniform(0.14, 0.24)
-    wood = _pick(rng, ((BLACK, BROWN, (104, 72, 46)), (BROWN, (110, 80, 54), (160, 124, 84)), ((60, 58, 54), (128, 122, 112), (190, 182, 166)), ((34, 12, 12), LAKE, (150, 60, 50)), ((16, 28, 24), (36, 60, 48), (90, 112, 84))))
+    wood = _pick(
+        rng,
+        (
+            (BLACK, BROWN, (104, 72, 46)),
+            (BROWN, (110, 80, 54), (160, 124, 84)),
+            ((60, 58, 54), (128, 122, 112), (190, 182, 166)),
+            ((34, 12, 12), LAKE, (150, 60, 50)),
+            ((16, 28, 24), (36, 60, 48), (90, 112, 84)),
+        ),
+    )
     top = np.clip((s.y - table) * s.px, 0, 1)
     s.lay(top, ramp(0.75 - 0.45 * s.x / W + 0.3 * (s.noise(0.04, 4, stretch=8) - 0.5), *wood), 0.0)
     front = np.clip((s.y - drop) * s.px, 0, 1)
     s.lay(front, ramp(0.28 - 0.2 * s.x / W + 0.2 * (s.noise(0.05, 4, stretch=8) - 0.5), *wood), 0.0)
     if rng.random() < 0.55:
         x0, x1 = W * rng.uniform(0.0, 0.45), W * rng.uniform(0.55, 0.9)
-        cloth = s.polygon([(x0, table + 0.02), (x1, table + 0.01), (x1 + 0.06, drop), (x1 - 0.02, H + 0.1), (x0 - 0.05, H + 0.1), (x0 - 0.04, drop)])
+        cloth = s.polygon(
+            [
+                (x0, table + 0.02),
+                (x1, table + 0.01),
+                (x1 + 0.06, drop),
+                (x1 - 0.02, H + 0.1),
+                (x0 - 0.05, H + 0.1),
+                (x0 - 0.04, drop),
+            ]
+        )
         linen = _pick(rng, (((104, 98, 92), (204, 196, 182), (246, 242, 232)), CLOTHS[1], CLOTHS[4]))
-        s.solid(cloth, *linen, roundness=0.06, bump=0.035 * _folds(s, rng.uniform(1.0, 1.9), 0.12) * smoothstep(table - 0.1, drop + 0.1, s.y) + 0.006 * s.noise(0.1, 3))
-    things = sorted((float(table + rng.uniform(0.03, drop - table - 0.02)), W * f) for f in (rng.permutation(int(4 + 3 * W)) + rng.uniform(0.2, 0.8)) / int(4 + 3 * W))
+        s.solid(
+            cloth,
+            *linen,
+            roundness=0.06,
+            bump=0.035 * _folds(s, rng.uniform(1.0, 1.9), 0.12) * smoothstep(table - 0.1, drop + 0.1, s.y)
+            + 0.006 * s.noise(0.1, 3),
+        )
+    things = sorted(
+        (float(table + rng.uniform(0.03, drop - table - 0.02)), W * f)
+        for f in (rng.permutation(int(4 + 3 * W)) + rng.uniform(0.2, 0.8)) / int(4 + 3 * W)
+    )
     for i, (y, x) in enumerate(things):
-        kind = "vessel" if i < 2 + (rng.random() < 0.4) else _pick(rng, ("fruit", "fruit", "fruit", "grapes", "plate", "lemon", "bread"))
+        kind = (
+            "vessel"
+            if i < 2 + (rng.random() < 0.4)
+            else _pick(rng, ("fruit", "fruit", "fruit", "grapes", "plate", "lemon", "bread"))
+        )
         if kind == "vessel":
             _vessel(s, x, y, rng.uniform(0.28, 0.52))
         elif kind == "fruit":
             _fruits(s, x, y)
         elif kind == "grapes":
-            hue = _pick(rng, (((20, 14, 22), (60, 40, 62), (130, 110, 130)), ((44, 50, 24), (120, 124, 62), (214, 208, 140))))
+            hue = _pick(
+                rng,
+                (
+                    ((20, 14, 22), (60, 40, 62), (130, 110, 130)),
+                    ((44, 50, 24), (120, 124, 62), (214, 208, 140)),
+                ),
+            )
             for _ in range(int(rng.integers(14, 26))):
                 g = rng.uniform(0.017, 0.023)
                 _sphere(s, x + rng.normal(0, 0.05), y - abs(rng.normal(0, 0.03)) - 0.01, g, g, hue, 0.8)
@@ -867,18 +1713,47 @@ def still_life(s: Sketch) -> None:
             r = rng.uniform(0.13, 0.2)
             s.lay(0.6 * s.ellipse(x + 0.03, y + 0.02, 1.05 * r, 0.26 * r, 0.4), BLACK)
             p, q = s.local(x, y, r, 0.24 * r)
-            s.lay(s.ellipse(x, y, r, 0.24 * r, 0.05), ramp(0.5 + 0.35 * np.cos(2 * np.arctan2(q, p) + 0.8) * np.clip(np.hypot(p, q), 0, 1), *pewter), np.arctan2(p, -0.24 * q), 0.4)
-            s.lay(0.6 * (s.ellipse(x, y, 0.74 * r, 0.17 * r, 0.05) - s.ellipse(x, y, 0.68 * r, 0.15 * r, 0.05)), pewter[0])
+            s.lay(
+                s.ellipse(x, y, r, 0.24 * r, 0.05),
+                ramp(
+                    0.5 + 0.35 * np.cos(2 * np.arctan2(q, p) + 0.8) * np.clip(np.hypot(p, q), 0, 1), *pewter
+                ),
+                np.arctan2(p, -0.24 * q),
+                0.4,
+            )
+            s.lay(
+                0.6 * (s.ellipse(x, y, 0.74 * r, 0.17 * r, 0.05) - s.ellipse(x, y, 0.68 * r, 0.15 * r, 0.05)),
+                pewter[0],
+            )
             _fruits(s, x, y)
         elif kind == "lemon":
             _sphere(s, x, y - 0.045, 0.062, 0.048, ((110, 78, 20), (214, 170, 60), (250, 228, 140)), 0.7, 0.3)
         else:
-            _sphere(s, x, y - 0.055, rng.uniform(0.09, 0.13), 0.06, ((60, 36, 18), (150, 100, 52), (222, 176, 108)), 0.0, 0.7)
+            _sphere(
+                s,
+                x,
+                y - 0.055,
+                rng.uniform(0.09, 0.13),
+                0.06,
+                ((60, 36, 18), (150, 100, 52), (222, 176, 108)),
+                0.0,
+                0.7,
+            )
 
 
 def _fruits(s: Sketch, x: float, y: float) -> None:
     rng = s.rng
-    hue = _pick(rng, (((60, 14, 12), (160, 44, 30), (232, 150, 84)), ((70, 44, 12), (190, 130, 48), (244, 206, 120)), ((40, 44, 14), (120, 124, 50), (214, 204, 120)), ((70, 26, 22), (196, 112, 74), (246, 206, 160)), ((24, 14, 26), (70, 46, 72), (150, 134, 150)), ((90, 40, 8), (206, 110, 30), (248, 186, 96))))
+    hue = _pick(
+        rng,
+        (
+            ((60, 14, 12), (160, 44, 30), (232, 150, 84)),
+            ((70, 44, 12), (190, 130, 48), (244, 206, 120)),
+            ((40, 44, 14), (120, 124, 50), (214, 204, 120)),
+            ((70, 26, 22), (196, 112, 74), (246, 206, 160)),
+            ((24, 14, 26), (70, 46, 72), (150, 134, 150)),
+            ((90, 40, 8), (206, 110, 30), (248, 186, 96)),
+        ),
+    )
     for dx in rng.permutation([-0.09, 0.0, 0.085])[: int(rng.integers(1, 4))]:
         r = rng.uniform(0.05, 0.07)
         _sphere(s, x + dx, y - r * 0.9, r, r * rng.uniform(0.86, 1.0), hue, rng.uniform(0.2, 0.8), 0.25)
@@ -889,30 +1764,64 @@ def flowers(s: Sketch) -> None:
     """A bouquet in a vase before a dark wall."""
     rng = s.rng
     H, W = s.height, s.width
-    _ground(s, *_pick(rng, ((BLACK, BROWN), (BLACK, (40, 42, 34)), (BROWN, (96, 84, 62)), ((98, 92, 80), (176, 166, 144)))))
+    _ground(
+        s,
+        *_pick(
+            rng,
+            ((BLACK, BROWN), (BLACK, (40, 42, 34)), (BROWN, (96, 84, 62)), ((98, 92, 80), (176, 166, 144))),
+        ),
+    )
     table = H * rng.uniform(0.82, 0.9)
-    s.lay(np.clip((s.y - table) * s.px, 0, 1), ramp(0.7 - 0.5 * s.x / W + 0.3 * (s.noise(0.05, 4, stretch=6) - 0.5), BLACK, BROWN, (120, 94, 64)), 0.0)
+    s.lay(
+        np.clip((s.y - table) * s.px, 0, 1),
+        ramp(0.7 - 0.5 * s.x / W + 0.3 * (s.noise(0.05, 4, stretch=6) - 0.5), BLACK, BROWN, (120, 94, 64)),
+        0.0,
+    )
     cx = W / 2 + rng.normal(0, 0.08)
     _vessel(s, cx, table + 0.06, 0.34)
     cy, r = table - 0.5, rng.uniform(0.3, 0.36)
     spread = min(1.5, W)
-    leaf = smoothstep(0.1, -0.15, np.hypot((s.x - cx) / spread, s.y - cy) - r + 0.25 * (s.noise(0.12, 3) - 0.5))
+    leaf = smoothstep(
+        0.1, -0.15, np.hypot((s.x - cx) / spread, s.y - cy) - r + 0.25 * (s.noise(0.12, 3) - 0.5)
+    )
     s.lay(leaf, ramp(s.noise(0.06, 3), BLACK, (26, 32, 20), OLIVE), s.noise(0.1, 2) * 6)
     n = 60
     a, d = rng.uniform(0, 2 * np.pi, n), r * np.sqrt(rng.uniform(0.1, 1.3, n))
     at = np.stack([cx + spread * d * np.cos(a), cy + d * np.sin(a)], 1)
-    s.strokes(at, a + rng.normal(0, 0.5, n), rng.uniform(0.07, 0.16, n), rng.uniform(0.015, 0.03, n), np.array([_pick(rng, (OLIVE, VERDIGRIS, EARTH_GREEN, (40, 50, 30))) for _ in range(n)]))
+    s.strokes(
+        at,
+        a + rng.normal(0, 0.5, n),
+        rng.uniform(0.07, 0.16, n),
+        rng.uniform(0.015, 0.03, n),
+        np.array([_pick(rng, (OLIVE, VERDIGRIS, EARTH_GREEN, (40, 50, 30))) for _ in range(n)]),
+    )
     m = int(rng.integers(14, 26))
     a, d = rng.uniform(0, 2 * np.pi, m), r * np.sqrt(np.linspace(1.15, 0.0, m))
     for k in range(m):
-        _blossom(s, cx + spread * d[k] * np.cos(a[k]), cy + d[k] * np.sin(a[k]), rng.uniform(0.045, 0.1) * (1.15 - 0.4 * d[k] / r))
+        _blossom(
+            s,
+            cx + spread * d[k] * np.cos(a[k]),
+            cy + d[k] * np.sin(a[k]),
+            rng.uniform(0.045, 0.1) * (1.15 - 0.4 * d[k] / r),
+        )
     for _ in range(int(rng.integers(0, 4))):
         _blossom(s, W * rng.uniform(0.15, 0.85), table + rng.uniform(0.03, 0.07), 0.05)
 
 
 def _blossom(s: Sketch, x: float, y: float, r: float) -> None:
     rng = s.rng
-    hue = _pick(rng, ((LAKE, VERMILION, ROSE), (ROSE, (236, 196, 176), WHITE), ((150, 144, 130), CREAM, WHITE), ((130, 84, 20), YELLOW, (246, 226, 150)), ((44, 52, 96), (96, 112, 158), (186, 194, 210)), ((90, 40, 20), (208, 100, 40), (246, 180, 100)), ((110, 50, 62), (190, 110, 124), (240, 206, 204))))
+    hue = _pick(
+        rng,
+        (
+            (LAKE, VERMILION, ROSE),
+            (ROSE, (236, 196, 176), WHITE),
+            ((150, 144, 130), CREAM, WHITE),
+            ((130, 84, 20), YELLOW, (246, 226, 150)),
+            ((44, 52, 96), (96, 112, 158), (186, 194, 210)),
+            ((90, 40, 20), (208, 100, 40), (246, 180, 100)),
+            ((110, 50, 62), (190, 110, 124), (240, 206, 204)),
+        ),
+    )
     w = s.within(x - 1.3 * r, y - 1.3 * r, x + 1.3 * r, y + 1.3 * r)
     w.lay(0.6 * w.ellipse(x + 0.25 * r, y + 0.3 * r, 1.1 * r, 1.1 * r, 0.25), BLACK)
     _sphere_mask = w.ellipse(x, y, 0.85 * r, 0.8 * r, 0.12)
@@ -923,124 +1832,285 @@ def _blossom(s: Sketch, x: float, y: float, r: float) -> None:
         a = np.arange(n) * 2 * np.pi / n + rng.uniform(0, 6)
         c = np.stack([x + ring * r * np.cos(a), y + 0.9 * ring * r * np.sin(a)], 1)
         t = np.clip(0.5 - 0.42 * np.cos(a) - 0.45 * np.sin(a) + rng.normal(0, 0.16, n), 0, 1)
-        w.strokes(c, a + np.pi / 2, np.full(n, size * r * 1.5), np.full(n, size * r * 0.8), ramp(t[None], *hue)[0], 0.7)
-        w.strokes(c + 0.08 * r, a + np.pi / 2, np.full(n, size * r), np.full(n, size * r * 0.16), ramp(t[None] - 0.45, *hue)[0], 0.7)
-    w.strokes(np.array([[x, y]]), np.zeros(1), np.full(1, 0.15 * r), np.full(1, 0.16 * r), np.array(_pick(rng, (YELLOW, BROWN, hue[0]))))
+        w.strokes(
+            c,
+            a + np.pi / 2,
+            np.full(n, size * r * 1.5),
+            np.full(n, size * r * 0.8),
+            ramp(t[None], *hue)[0],
+            0.7,
+        )
+        w.strokes(
+            c + 0.08 * r,
+            a + np.pi / 2,
+            np.full(n, size * r),
+            np.full(n, size * r * 0.16),
+            ramp(t[None] - 0.45, *hue)[0],
+            0.7,
+        )
+    w.strokes(
+        np.array([[x, y]]),
+        np.zeros(1),
+        np.full(1, 0.15 * r),
+        np.full(1, 0.16 * r),
+        np.array(_pick(rng, (YELLOW, BROWN, hue[0]))),
+    )
 
 
 # --- rooms ---
 
 
 def interior(s: Sketch) -> None:
-    """A room in one-point perspective: side wall with windows, tiles, beams, a figure."""
-    rng = s.rng
-    H, W = s.height, s.width
-    vx, vy = W * rng.uniform(0.35, 0.7), H * rng.uniform(0.4, 0.55)
-    k = rng.uniform(0.35, 0.55)
-    wall = _pick(rng, (((66, 60, 48), (156, 146, 122), (214, 204, 178)), (BROWN, (112, 92, 64), (176, 150, 108)), ((84, 84, 80), (180, 178, 168), (232, 226, 210)), (BLACK, (58, 46, 34), (124, 100, 70))))
+    """A room in one-point perspective, lit by windows at the left."""
+    rng, H, W = s.rng, s.height, s.width
+    vx, vy, k = W * rng.uniform(0.38, 0.7), H * rng.uniform(0.38, 0.52), rng.uniform(0.4, 0.62)
     x0, x1, y0, y1 = vx - k * vx, vx + k * (W - vx), vy - k * vy, vy + k * (H - vy)
-    rough = 0.25 * (s.noise(0.15, 4) - 0.5)
-    s.lay(np.ones_like(s.x), ramp(0.85 - 0.5 * (s.x - x0) / (x1 - x0) + rough, *wall), np.pi / 2)
-    depth = lambda d: np.clip(d, 1e-3, None)  # noqa: E731
-    left = s.polygon([(-0.01, -0.01), (x0, y0), (x0, y1), (-0.01, H + 0.01)])
-    s.lay(left, ramp(0.35 + rough + 0.2 * s.x / x0, *wall), np.pi / 2)
-    right = s.polygon([(W + 0.01, -0.01), (x1, y0), (x1, y1), (W + 0.01, H + 0.01)])
-    s.lay(right, ramp(0.3 + rough + 0.2 * (W - s.x) / W, *wall), np.pi / 2)
-    floor = s.polygon([(-0.01, H + 0.01), (x0, y1), (x1, y1), (W + 0.01, H + 0.01)])
-    zf = 1 / depth((s.y - vy) / (H - vy))
-    u, v = (s.x - vx) * zf, zf
-    tiles = _pick(rng, (0, 1, 2))
-    n = rng.uniform(3.5, 6)
-    check = (np.floor(u * n) + np.floor(v * n * 1.3)) % 2 if tiles else (np.floor(u * n * 1.4) % 2) * 0.3 + 0.35
-    near = np.clip((s.y - y1) / (H - y1), 0, 1)
-    shine = np.exp(-(((s.x - x0 - 0.4 * (s.y - y1)) / 0.35) ** 2)) * 0.3
-    pair = _pick(rng, ((BROWN, (190, 178, 150)), ((50, 46, 40), (150, 120, 84)), ((92, 58, 40), (196, 168, 124)), ((60, 64, 66), (206, 200, 186))))
-    s.lay(floor, ramp(0.75 * check + 0.35 * (s.noise(0.05, 4, stretch=3) - 0.5) + shine - 0.1 * near, mix(pair[0], BLACK, 0.3), *pair), 0.0, 0.3)
-    ceiling = s.polygon([(-0.01, -0.01), (x0, y0), (x1, y0), (W + 0.01, -0.01)])
-    zc = 1 / depth((vy - s.y) / vy)
-    beams = smoothstep(0.35, 0.5, np.abs((zc * 4) % 1 - 0.5) * 2)
-    s.lay(ceiling, ramp(0.1 + 0.4 * (1 - beams) + rough, BLACK, BROWN, (128, 98, 66)), 0.0)
-    _windows(s, x0, y0, y1, vx, vy, H)
+    wall = _pick(
+        rng,
+        (
+            ((66, 60, 48), (150, 140, 116), (212, 202, 176)),
+            (BROWN, (108, 88, 62), (178, 152, 110)),
+            ((76, 75, 70), (166, 162, 150), (226, 219, 203)),
+            (BLACK, (56, 44, 33), (126, 102, 72)),
+        ),
+    )
+    rough = 0.3 * (s.noise(0.2, 4) - 0.5)
+    glow = np.exp(-np.hypot((s.x - x0) * 0.8, s.y - y0 - 0.4 * (y1 - y0)) * 1.6)
+    s.lay(1.0, ramp(0.2 + 0.75 * glow + rough, *wall), np.pi / 2)
+    s.lay(
+        s.polygon(
+            [(-1, vy - (vy / vx) * (vx + 1)), (x0, y0), (x0, y1), (-1, vy + ((H - vy) / vx) * (vx + 1))]
+        ),
+        ramp(0.16 + 0.25 * s.x / x0 + rough, *wall),
+        np.pi / 2,
+    )
+    s.lay(
+        s.polygon([(W + 1, -1), (x1, y0), (x1, y1), (W + 1, H + 1)]),
+        ramp(0.5 - 0.45 * (s.x - x1) / (W - x1) + rough, *wall),
+        np.pi / 2,
+    )
+    _floor(s, (vx, vy), (x0, x1, y1), rough)
+    beams = smoothstep(0.3, 0.5, np.abs((4 * vy / np.maximum(vy - s.y, 0.02)) % 1 - 0.5) * 2)
+    s.lay(
+        s.polygon([(-1, -1), (x0, y0), (x1, y0), (W + 1, -1)]),
+        ramp(0.1 + 0.35 * (1 - beams) + rough, BLACK, BROWN, (122, 94, 64)),
+        0.0,
+    )
+    _windows(s, x0, y0, y1, vy)
+    _wall_things(s, x0, x1, y0, y1)
+    for y in np.sort(rng.uniform(y1 + 0.02, H * 0.97, int(rng.integers(1, 4)))):
+        _person(s, W * rng.uniform(0.3, 0.8), float(y), float(y - vy) * rng.uniform(1.0, 1.15))
     if rng.random() < 0.6:
-        fx, fy, fw, fh = x0 + (x1 - x0) * rng.uniform(0.15, 0.5), y0 + (y1 - y0) * rng.uniform(0.12, 0.25), (x1 - x0) * rng.uniform(0.2, 0.4), (y1 - y0) * rng.uniform(0.2, 0.35)
-        s.lay(s.polygon([(fx, fy), (fx + fw, fy), (fx + fw, fy + fh), (fx, fy + fh)]), BLACK, 0.0, 0.5)
-        s.lay(s.polygon([(fx + 0.015, fy + 0.015), (fx + fw - 0.015, fy + 0.015), (fx + fw - 0.015, fy + fh - 0.015), (fx + 0.015, fy + fh - 0.015)]), ramp(s.noise(0.05, 3, stretch=2) * 0.6 + 0.5 * (fy + fh - s.y) / fh * 0.6, BROWN, OLIVE, CREAM), 0.0, 0.5)
-    if rng.random() < 0.5:
-        dx, dw = x0 + (x1 - x0) * rng.uniform(0.55, 0.75), (x1 - x0) * 0.2
-        s.lay(s.polygon([(dx, y1), (dx, y1 - 0.7 * (y1 - y0)), (dx + dw, y1 - 0.7 * (y1 - y0)), (dx + dw, y1)]), ramp((s.y - y0) / (y1 - y0), BLACK, BROWN, (170, 140, 90)), np.pi / 2, 0.4)
-    for _ in range(int(rng.integers(1, 4))):
-        y = rng.uniform(y1 + 0.02, H * 0.95)
-        h = (y - vy) * rng.uniform(1.0, 1.25)
-        _person(s, W * rng.uniform(0.3, 0.85), y, h)
-    s.lay(0.5 * smoothstep(0.2, 1.1, s.x / W + 0.4 * s.y / H - 0.4), BLACK)
+        _table(s, W * rng.uniform(0.1, 0.45), y1 + rng.uniform(0.15, 0.3), rng.uniform(0.25, 0.36))
+    if rng.random() < 0.35:
+        _curtain(s)
+    s.shade(0.5 * smoothstep(0.3, 1.1, s.x / W + 0.4 * s.y / H - 0.35), (20, 15, 11))
 
 
-def _windows(s: Sketch, x0: float, y0: float, y1: float, vx: float, vy: float, height: float) -> None:
-    rng = s.rng
-    glow = _pick(rng, ((232, 226, 204), (206, 214, 214), (240, 222, 170)))
-    for a, b in ((0.08, 0.42), (0.55, 0.85)):
+def _floor(s: Sketch, eye: tuple[float, float], back: tuple[float, float, float], rough: Field) -> None:
+    rng, (x0, x1, y1) = s.rng, back
+    near = np.clip((s.y - eye[1]) / (s.height - eye[1]), 0.02, 2)
+    n, pair = (
+        rng.uniform(3, 5.5),
+        _pick(
+            rng,
+            (
+                (BROWN, (176, 164, 138)),
+                ((52, 48, 42), (140, 112, 80)),
+                ((88, 58, 42), (170, 138, 102)),
+                ((62, 64, 64), (188, 182, 168)),
+            ),
+        ),
+    )
+    u, v = (s.x - eye[0]) / near * n, 1.3 * n / near
+    tiles = (np.floor(u) + np.floor(v)) % 2 if rng.random() < 0.65 else 0.35 + 0.25 * (np.floor(1.6 * u) % 2)
+    shine = 0.35 * np.exp(-(((s.x - x0 - 0.6 * (s.y - y1)) / 0.35) ** 2))
+    tone = 0.1 + 0.6 * tiles + rough + shine - 0.15 * near
+    s.lay(
+        s.polygon([(-1, s.height + 1), (x0, y1), (x1, y1), (s.width + 1, s.height + 1)]),
+        ramp(tone, mix(pair[0], BLACK, 0.4), *pair),
+        0.0,
+        0.3,
+    )
+
+
+def _windows(s: Sketch, x0: float, y0: float, y1: float, vy: float) -> None:
+    rng, glow = s.rng, _pick(s.rng, ((226, 218, 194), (198, 204, 200), (236, 214, 160)))
+
+    def at(x: float, f: float) -> tuple[float, float]:
+        return x, (1 - x / x0) * f * s.height + x / x0 * (y0 + f * (y1 - y0))
+
+    for a, b in ((0.06, 0.42), (0.55, 0.88))[int(rng.random() < 0.3) :]:
         xa, xb = x0 * a, x0 * b
-
-        def wall_y(x: float, f: float) -> float:
-            t = x / x0
-            return (1 - t) * (f * height) + t * (y0 + f * (y1 - y0))
-
-        quad = [(xa, wall_y(xa, 0.15)), (xb, wall_y(xb, 0.15)), (xb, wall_y(xb, 0.58)), (xa, wall_y(xa, 0.58))]
-        s.lay(s.polygon(quad), ramp(0.7 + 0.5 * (s.noise(0.08, 3) - 0.5), mix(glow, SMALT, 0.5), glow), np.pi / 2, 0.6)
-        for f in (0.15, 0.29, 0.43, 0.58):
-            s.line([(xa, wall_y(xa, f)), (xb, wall_y(xb, f))], 0.008, BROWN)
+        quad = [at(xa, 0.12), at(xb, 0.12), at(xb, 0.58), at(xa, 0.58)]
+        s.lay(
+            s.polygon(quad),
+            ramp(0.75 + 0.6 * (s.noise(0.1, 3) - 0.5), mix(glow, SMALT, 0.6), glow),
+            np.pi / 2,
+            0.6,
+        )
+        for f in (0.12, 0.35, 0.58):
+            s.line([at(xa, f), at(xb, f)], 0.012, BROWN)
         for f in (0.0, 0.5, 1.0):
             x = xa + (xb - xa) * f
-            s.line([(x, wall_y(x, 0.15)), (x, wall_y(x, 0.58))], 0.008, BROWN)
+            s.line([at(x, 0.12), at(x, 0.58)], 0.01, BROWN)
 
 
-def _person(s: Sketch, x: float, base: float, h: float) -> None:
-    rng = s.rng
-    w = s.within(x - 0.35 * h, base - 1.1 * h, x + 0.35 * h, base + 0.05 * h)
-    skirt, top = _pick(rng, CLOTHS), _pick(rng, CLOTHS)
-    w.lay(0.5 * w.ellipse(x + 0.08 * h, base, 0.25 * h, 0.03 * h, 0.6), BLACK)
-    w.solid(w.polygon([(x - 0.07 * h, base - 0.6 * h), (x + 0.07 * h, base - 0.6 * h), (x + 0.17 * h, base), (x - 0.17 * h, base)]), *skirt, roundness=0.1 * h, bump=0.05 * h * _folds(w, np.pi / 2, 0.06 * h))
-    w.solid(w.polygon([(x - 0.06 * h, base - 0.85 * h), (x + 0.06 * h, base - 0.85 * h), (x + 0.12 * h, base - 0.55 * h), (x - 0.12 * h, base - 0.52 * h)]), *top, roundness=0.07 * h)
-    w.solid(w.ellipse(x - 0.04 * h, base - 0.57 * h, 0.08 * h, 0.03 * h, 0.1), *SKINS[0], roundness=0.03 * h)
-    w.lay(w.ellipse(x, base - 0.85 * h, 0.07 * h, 0.03 * h, 0.15), WHITE)
-    w.solid(w.ellipse(x, base - 0.92 * h, 0.062 * h, 0.075 * h, 0.1), *_pick(rng, ((BLACK, BROWN, UMBER), (GREY, CREAM, WHITE))), roundness=0.05 * h)
-    w.solid(w.ellipse(x - 0.015 * h, base - 0.91 * h, 0.042 * h, 0.06 * h, 0.15), *_pick(rng, SKINS), roundness=0.04 * h)
+def _wall_things(s: Sketch, x0: float, x1: float, y0: float, y1: float) -> None:
+    """Framed pictures or a map, and a door."""
+    rng, wide, tall = s.rng, x1 - x0, y1 - y0
+    for at in (0.12, 0.5):
+        if rng.random() < 0.55:
+            x, y, w, h = (
+                x0 + wide * (at + rng.uniform(0, 0.1)),
+                y0 + tall * rng.uniform(0.1, 0.22),
+                wide * rng.uniform(0.15, 0.3),
+                tall * rng.uniform(0.2, 0.36),
+            )
+            s.shade(
+                0.5
+                * s.polygon(
+                    [
+                        (x + 0.01, y + 0.015),
+                        (x + w + 0.02, y + 0.015),
+                        (x + w + 0.02, y + h + 0.02),
+                        (x + 0.01, y + h + 0.02),
+                    ]
+                )
+            )
+            s.lay(
+                s.polygon([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]),
+                _pick(rng, (BLACK, BROWN, (110, 82, 42))),
+                0.0,
+                0.5,
+            )
+            e = 0.014
+            view = ramp(0.7 * s.noise(0.06, 3, stretch=2) + 0.4 * (y + h - s.y) / h, BROWN, OLIVE, CREAM)
+            s.lay(
+                s.polygon([(x + e, y + e), (x + w - e, y + e), (x + w - e, y + h - e), (x + e, y + h - e)]),
+                view,
+                0.0,
+                0.5,
+            )
+    if rng.random() < 0.5:
+        x, top = x0 + wide * 0.78, y1 - 0.68 * tall
+        s.lay(
+            s.polygon([(x, y1), (x, top), (x + 0.17 * wide, top), (x + 0.17 * wide, y1)]),
+            ramp((s.y - top) / (y1 - top), BLACK, BROWN, (162, 132, 86)),
+            np.pi / 2,
+            0.4,
+        )
+
+
+def _table(s: Sketch, x: float, base: float, w: float) -> None:
+    """A table under a carpet, with a jug."""
+    rng, top = s.rng, base - 0.62 * w
+    cloth = _pick(rng, CLOTHS[1:7])
+    shape = [
+        (x, top),
+        (x + 0.2 * w, top - 0.14 * w),
+        (x + 1.2 * w, top - 0.14 * w),
+        (x + 1.1 * w, top),
+        (x + 1.13 * w, base),
+        (x - 0.05 * w, base - 0.02),
+    ]
+    s.shade(0.5 * s.ellipse(x + 0.7 * w, base, 0.8 * w, 0.08 * w, 0.5))
+    s.solid(
+        s.polygon(shape),
+        *cloth,
+        roundness=0.06 * w,
+        bump=0.08 * w * _folds(s, np.pi / 2, 0.25 * w) * (s.y > top),
+    )
+    s.lay(0.8 * s.polygon(shape[:4]), mix(cloth[1], cloth[2], 0.5), 0.0)
+    s.scatter(s.polygon(shape), 160, 0.03, 0.012, _pick(rng, (OCHRE, CREAM, LAKE)), 0.5)
+    _vessel(s, x + 0.7 * w, top - 0.02 * w, 0.5 * w)
+
+
+def _curtain(s: Sketch) -> None:
+    side, tones = s.rng.uniform(0.62, 0.78) * s.width, _pick(s.rng, CLOTHS[1:8])
+    edge = side + 0.1 * np.sin(3 * s.y + s.rng.uniform(0, 6)) + 0.25 * smoothstep(0.5, 1.0, s.y)
+    s.solid(
+        np.clip((s.x - edge) * s.px, 0, 1),
+        *tones,
+        roundness=0.05,
+        bump=0.05 * _folds(s, np.pi / 2 - 0.15, 0.14),
+    )
 
 
 def church(s: Sketch) -> None:
-    """A whitewashed nave: columns, arches, light floor."""
-    rng = s.rng
-    H, W = s.height, s.width
-    stone = _pick(rng, (((116, 108, 94), (206, 196, 174), (244, 238, 222)), ((84, 74, 58), (176, 158, 122), (232, 216, 180)), ((40, 34, 28), (106, 90, 68), (186, 164, 124))))
-    vy = H * rng.uniform(0.55, 0.68)
-    s.lay(np.ones_like(s.x), ramp(0.72 - 0.3 * np.abs(s.x / W - 0.4) + 0.3 * (s.noise(0.25, 4) - 0.5), *stone), np.pi / 2)
-    n = int(rng.integers(3, 6))
-    vx = W * rng.uniform(0.3, 0.7)
-    t = np.clip((s.y - vy) / (H - vy), 1e-3, 1)
-    floor_y = vy + 0.02
-    slabs = (np.floor((s.x - vx) / t * 2.2) + np.floor(1.1 / t)) % 2
-    s.lay(np.clip((s.y - floor_y) * s.px, 0, 1), ramp(0.4 + 0.16 * slabs + 0.3 * (s.noise(0.06, 4, stretch=4) - 0.5), *stone), 0.0)
-    for k in range(n):
-        f = (k + 1) / n
-        scale = 0.25 + 0.95 * f**1.5
-        for side in (-1, 1):
-            x = vx + side * (0.12 + 0.55 * f**1.3) * W * 0.75
-            w, base, top = 0.06 * scale, vy + (H - vy) * (0.05 + 0.75 * f**1.6), vy - 0.42 * scale * H
-            if side < 0 or k:
-                arch_r = 0.2 * scale
-                ax = x - side * arch_r
-                ring = s.ellipse(ax, top, arch_r + 0.5 * w, (arch_r + 0.5 * w) * 1.2) - s.ellipse(ax, top, arch_r - 0.35 * w, (arch_r - 0.35 * w) * 1.2)
-                s.lay(ring * (s.y < top), ramp(0.6 - 0.4 * (s.x - ax) / arch_r, *stone), np.arctan2(s.x - ax, top - s.y))
-                s.lay(0.5 * s.ellipse(ax, top, arch_r - 0.35 * w, (arch_r - 0.35 * w) * 1.2) * (s.y < top), mix(stone[0], stone[1], 0.5))
-            p = (s.x - x) / w
-            light = np.clip(0.9 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.45 * p, 0, 1) + 0.15 * (s.noise(0.1, 3) - 0.5)
-            s.lay(smoothstep(1.1, 0.95, np.abs(p)) * (s.y < base) * (s.y > top), ramp(light, *stone), np.pi / 2)
-            for yy, hh in ((base, 0.025), (top, 0.02)):
-                s.solid(s.polygon([(x - 1.35 * w, yy), (x - 1.2 * w, yy - hh * 2 * scale), (x + 1.2 * w, yy - hh * 2 * scale), (x + 1.35 * w, yy)]), *stone, roundness=0.02)
-    for _ in range(int(rng.integers(1, 7))):
-        y = rng.uniform(vy + 0.06, H * 0.92)
-        _person(s, W * rng.uniform(0.1, 0.9), y, 0.08 + 0.45 * (y - vy))
-    s.lay(0.35 * smoothstep(0.3, 1.0, s.x / W), stone[0])
+    """The nave of a whitewashed church in one-point perspective, arcades on both sides."""
+    rng, H, W = s.rng, s.height, s.width
+    stone = _pick(
+        rng,
+        (
+            ((96, 88, 75), (188, 178, 156), (238, 231, 214)),
+            ((66, 57, 44), (158, 140, 108), (222, 206, 170)),
+            ((34, 29, 24), (92, 78, 60), (172, 152, 116)),
+        ),
+    )
+    eye = np.array((W * rng.uniform(0.35, 0.65), H * rng.uniform(0.6, 0.7)))
+    aisle, high, low, spring = rng.uniform(0.32, 0.45), rng.uniform(0.75, 1.0), 0.3, rng.uniform(0.3, 0.42)
+    far = int(rng.integers(4, 6))
+
+    def at(x: Any, y: Any, z: Any) -> Field:
+        x, y, z = np.broadcast_arrays(np.asarray(x, np.float64), y, z)
+        return eye + np.stack([x / z, y / z], -1)
+
+    rough = 0.25 * (s.noise(0.15, 4) - 0.5)
+    s.lay(1.0, ramp(0.55 + rough + 0.2 * np.cos(9 * (s.x - eye[0])), *stone), 0.0)
+    s.lay(
+        s.polygon(at([-5, 5, aisle, -aisle], low, [1, 1, far, far])),
+        ramp(0.45 + rough - 0.15 * (s.x / W - 0.4), *stone),
+        0.0,
+    )
+    s.lay(
+        s.polygon(at([-aisle, aisle, aisle, -aisle], [-high, -high, low, low], far)),
+        ramp(0.75 + rough, *stone),
+        np.pi / 2,
+    )
+    for dx in (-0.45, 0.15):
+        window = at(
+            aisle * (dx + 0.3 * np.array((0, 0, 0.5, 1, 1))),
+            np.array((-0.1, -0.55, -0.7, -0.55, -0.1)) * high,
+            far,
+        )
+        s.lay(s.polygon(window), mix(stone[2], (226, 226, 214), 0.6), np.pi / 2, 0.5)
+    t = np.linspace(0, 1, 13)
+    arch = spring + 0.32 * np.sqrt(1 - (2 * t - 1) ** 2)
+    for side, dim in ((-1, 0.42), (1, 0.62)):
+        x = side * aisle
+        s.lay(
+            s.polygon(at(x, [-high, low, low, -high], [0.3, 0.3, far, far])),
+            ramp(dim + rough, *stone),
+            np.pi / 2,
+        )
+        for k in range(far, 0, -1):
+            z = k - 1 + 0.12 + 0.8 * t + 0.1
+            opening = np.concatenate([at(x, low, z[[0]]), at(x, -arch, z), at(x, low, z[[-1]])])
+            depth = ramp(0.3 + rough + 0.35 * smoothstep(eye[1], eye[1] - 0.3, s.y), *stone)
+            s.lay(s.polygon(opening), depth, np.pi / 2, 0.4)
+        for k in range(far - 1, 0, -1):
+            _pillar(s, at(x, [-spring, low], k + 0.02), 0.055 / k, stone, rough)
+    for z in np.sort(rng.uniform(0.9, far, int(rng.integers(2, 8))))[::-1]:
+        foot = at(aisle * rng.uniform(-0.8, 0.8), low, z)
+        _person(s, float(foot[0]), float(foot[1]), 0.26 / float(z))
+
+
+def _pillar(s: Sketch, ends: Field, half: float, stone: Tones, rough: Field) -> None:
+    (x, top), (_, foot) = ends
+    p = (s.x - x) / half
+    light = 0.8 * np.sqrt(np.clip(1 - p * p, 0, 1)) - 0.45 * p + rough
+    s.lay(smoothstep(1.08, 0.96, np.abs(p)) * (s.y < foot) * (s.y > top), ramp(light, *stone), np.pi / 2, 0.4)
+    for y, h in ((foot, 0.8), (top + 0.5 * half, 0.6)):
+        block = s.polygon(
+            [
+                (x - 1.5 * half, y),
+                (x - 1.3 * half, y - h * half),
+                (x + 1.3 * half, y - h * half),
+                (x + 1.5 * half, y),
+            ]
+        )
+        s.lay(block, ramp(0.55 - 0.3 * p + rough, *stone), 0.0)
 
 
 # --- passages ---
@@ -1048,35 +2118,61 @@ def church(s: Sketch) -> None:
 
 def drapery(s: Sketch) -> None:
     """A close view of folded cloth."""
-    rng = s.rng
-    cloth = _pick(rng, CLOTHS)
-    f = _folds(s, rng.uniform(0, np.pi), rng.uniform(0.2, 0.5))
-    f = f + 0.35 * _folds(s, rng.uniform(0, np.pi), rng.uniform(0.12, 0.3))
-    s.solid(np.ones_like(s.x), *cloth, roundness=0.01, bump=0.13 * f)
+    rng, cloth = s.rng, _pick(s.rng, CLOTHS)
+    f = _folds(s, rng.uniform(0, np.pi), rng.uniform(0.25, 0.6)) + 0.3 * _folds(
+        s, rng.uniform(0, np.pi), rng.uniform(0.2, 0.4)
+    )
+    s.solid(np.ones_like(s.x), *cloth, roundness=0.01, bump=rng.uniform(0.1, 0.18) * f)
     if rng.random() < 0.5:
-        other = _pick(rng, CLOTHS)
         edge = s.x / s.width - 0.55 + 0.3 * (s.y / s.height - 0.5) + 0.3 * (s.noise(0.5, 2) - 0.5)
-        mask = np.clip(edge * s.px * s.width, 0, 1)
-        s.solid(mask, *other, roundness=0.08, bump=0.08 * _folds(s, rng.uniform(0, 3), 0.2))
+        s.solid(
+            np.clip(edge * s.px * s.width, 0, 1),
+            *_pick(rng, CLOTHS),
+            roundness=0.08,
+            bump=0.1 * _folds(s, rng.uniform(0, 3), 0.25),
+        )
 
 
 def passage(s: Sketch) -> None:
-    """A plain passage, as a close-up shows it: ground, sky, flesh, foliage or water."""
+    """A plain passage: ground, sky, flesh, foliage or water without a motif."""
     rng = s.rng
-    colours = _pick(rng, ((BLACK, BROWN, (64, 50, 38)), (BLACK, (30, 28, 26), BROWN), (SMALT, (176, 180, 178), CREAM), (FLESH_SHADE, FLESH, (242, 212, 182)), ((20, 24, 14), OLIVE, EARTH_GREEN), ((150, 142, 124), CREAM, WHITE), (LAKE, (146, 44, 38), VERMILION), ((30, 40, 70), AZURITE, SMALT), (BURNT, OCHRE, YELLOW), (UMBER, (120, 104, 80), (170, 152, 120)), ((24, 40, 34), VERDIGRIS, (116, 146, 110))))
+    tones = _pick(
+        rng,
+        (
+            (BLACK, BROWN, (64, 50, 38)),
+            (BLACK, (30, 28, 26), BROWN),
+            (SMALT, (176, 180, 178), CREAM),
+            SKINS[0][1:4],
+            ((20, 24, 14), OLIVE, EARTH_GREEN),
+            ((150, 142, 124), CREAM, WHITE),
+            CLOTHS[1],
+            ((30, 40, 62), AZURITE, SMALT),
+            (BURNT, OCHRE, YELLOW),
+            (UMBER, (120, 104, 80), (170, 152, 120)),
+            CLOTHS[3],
+        ),
+    )
     a = rng.uniform(0, 2 * np.pi)
     slope = (s.x / s.width - 0.5) * np.cos(a) + (s.y / s.height - 0.5) * np.sin(a)
-    t = 0.5 + 0.5 * slope + 0.8 * (s.noise(rng.uniform(0.3, 0.8), 4) - 0.5)
-    s.lay(np.ones_like(s.x), ramp(t, *colours), a + 2 * (s.noise(0.6, 2) - 0.5))
+    t = 0.5 + 0.5 * slope + 0.9 * (s.noise(rng.uniform(0.3, 0.8), 5, gain=0.6) - 0.5)
+    s.lay(1.0, ramp(t, *tones), a + 2 * (s.noise(0.6, 2) - 0.5))
     if rng.random() < 0.6:
-        other = _pick(rng, (BLACK, BROWN, CREAM, OCHRE, UMBER, GREY, LAKE))
         edge = slope - rng.uniform(-0.25, 0.25) + 0.35 * (s.noise(0.8, 3) - 0.5)
-        mask = smoothstep(-0.01, rng.uniform(0.02, 0.3), edge)
-        s.lay(mask, ramp(0.5 + s.noise(0.3, 4) - 0.5, mix(other, BLACK, 0.35), other, mix(other, WHITE, 0.25)), a + np.pi / 2)
+        other = _pick(rng, CLOTHS)
+        s.lay(smoothstep(-0.01, rng.uniform(0.02, 0.3), edge), ramp(s.noise(0.3, 4), *other), a + np.pi / 2)
 
 
 GENRES: tuple[tuple[Callable[[Sketch], None], int], ...] = (
-    (landscape, 6), (seascape, 3), (portrait, 5), (figures, 3), (still_life, 4), (flowers, 2), (interior, 3), (church, 1), (drapery, 2), (passage, 3),
+    (landscape, 7),
+    (seascape, 4),
+    (portrait, 6),
+    (figures, 2),
+    (still_life, 5),
+    (flowers, 3),
+    (interior, 3),
+    (church, 2),
+    (drapery, 2),
+    (passage, 2),
 )
 
 
@@ -1095,12 +2191,19 @@ class Handling:
     wander: float
 
 
-def _handling(rng: np.random.Generator) -> Handling:
+def _handling(rng: np.random.Generator, zoom: float) -> Handling:
     """Mostly the smooth touch of the 17th century, at times a loaded brush."""
     touch = _pick(rng, ("fine", "fine", "fine", "fine", "even", "even", "even", "broad"))
     low, high = {"fine": (0.0, 0.3), "even": (0.25, 0.6), "broad": (0.6, 1.0)}[touch]
     b, i, f = rng.uniform(low, high, 3)
-    return Handling(rng.uniform(0.03, 0.045) * (0.8 + b), 0.12 + 0.8 * b, 0.06 + 0.75 * i, 0.5 * (1 - f) ** 2, 0.3 + b, 0.3 + 1.5 * f)
+    return Handling(
+        rng.uniform(0.03, 0.045) * (0.8 + b) * zoom**0.6,
+        0.12 + 0.8 * b,
+        0.06 + 0.75 * i,
+        0.5 * (1 - f) ** 2,
+        0.3 + b,
+        0.3 + 1.5 * f,
+    )
 
 
 def _flow(s: Sketch, wander: float) -> Field:
@@ -1114,12 +2217,16 @@ def _flow(s: Sketch, wander: float) -> Field:
     return np.stack([np.cos(angle), np.sin(angle)], 2)
 
 
-def _draw(paint: Image, paths: Field, widths: Field, colours: Field, hand: Handling, rng: np.random.Generator) -> None:
+def _draw(
+    paint: Image, paths: Field, widths: Field, colours: Field, hand: Handling, rng: np.random.Generator
+) -> None:
     """Draw strokes (n, m, 2) px on (H, W, 4) colour and height: a tapered ribbon, and its bristle marks."""
     n, m, _ = paths.shape
     ahead = paths[:, 1:] - paths[:, :-1]
     ahead = np.concatenate([ahead, ahead[:, -1:]], 1)
-    normal = ahead[..., ::-1] * (np.array([-1.0, 1.0]) / np.maximum(np.sqrt((ahead * ahead).sum(2, keepdims=True)), 1e-6))
+    normal = ahead[..., ::-1] * (
+        np.array([-1.0, 1.0]) / np.maximum(np.sqrt((ahead * ahead).sum(2, keepdims=True)), 1e-6)
+    )
     taper = np.interp(np.linspace(0, 1, m), (0, 0.3, 0.7, 1), (0.55, 1, 0.95, 0.4))
     half = normal * (0.5 * widths[:, None, None] * (taper * rng.uniform(0.8, 1.15, (n, m)))[..., None])
     ribbons = np.rint(np.concatenate([paths + half, (paths - half)[:, ::-1]], 1) * 16).astype(np.int32)
@@ -1139,7 +2246,16 @@ def _draw(paint: Image, paths: Field, widths: Field, colours: Field, hand: Handl
             cv2.polylines(paint, list(hair[3 : 3 + k]), False, c2, 1, cv2.LINE_AA, 4)
 
 
-def _layer(paint: Image, goal: Image, s: Sketch, flow: Field, width: float, threshold: float, hand: Handling, limit: int) -> None:
+def _layer(
+    paint: Image,
+    goal: Image,
+    s: Sketch,
+    flow: Field,
+    width: float,
+    threshold: float,
+    hand: Handling,
+    limit: int,
+) -> None:
     """Lay one layer of curved strokes where the paint is off the goal (h, w, 3), worst places first.
 
     After Hertzmann (1998), "Painterly rendering with curved brush strokes of multiple sizes", Algorithm 1;
@@ -1148,12 +2264,14 @@ def _layer(paint: Image, goal: Image, s: Sketch, flow: Field, width: float, thre
     rng = s.rng
     h, w = goal.shape[:2]
     scale = w / paint.shape[1]
-    step = max(1.2, 0.62 * width * scale)
+    step = max(1.2, 0.6 * width * scale, (h * w / limit) ** 0.5 if threshold == 0 else 0)
     rows, cols = int(h / step) + 1, int(w / step) + 1
     start = (np.stack(np.divmod(np.arange(rows * cols), cols)[::-1], 1) + rng.random((rows * cols, 2))) * step
     start = np.minimum(start, (w - 1, h - 1))
     now = cv2.resize(paint, (w, h), interpolation=cv2.INTER_LINEAR_EXACT)[..., :3]
-    off = cv2.blur(cv2.absdiff(now, goal), (max(1, int(width * scale / 2) * 2 + 1),) * 2).sum(2, dtype=np.int32)
+    off = cv2.blur(cv2.absdiff(now, goal), (max(1, int(width * scale / 2) * 2 + 1),) * 2).sum(
+        2, dtype=np.int32
+    )
     i, j = start[:, 1].astype(np.intp), start[:, 0].astype(np.intp)
     wrong = off[i, j] * (1 + 1.5 * s.fine[i, j])
     worst = np.argsort(-wrong * rng.uniform(0.5, 1, len(wrong)), kind="stable")[:limit]
@@ -1170,7 +2288,9 @@ def _layer(paint: Image, goal: Image, s: Sketch, flow: Field, width: float, thre
         d = flow[np.clip(at[:, 1].astype(np.intp), 0, h - 1), np.clip(at[:, 0].astype(np.intp), 0, w - 1)]
         heading = np.where((d * heading).sum(1, keepdims=True) < 0, -d, d)
         new = at + heading * stride
-        there = goal[np.clip(new[:, 1].astype(np.intp), 0, h - 1), np.clip(new[:, 0].astype(np.intp), 0, w - 1)]
+        there = goal[
+            np.clip(new[:, 1].astype(np.intp), 0, h - 1), np.clip(new[:, 0].astype(np.intp), 0, w - 1)
+        ]
         alive = alive & (np.abs(there - colour).sum(1, keepdims=True) < 36 + 1.5 * threshold)
         points.append(np.where(alive, new, at + heading * (0.15 * stride)))
     paths = np.stack(points, 1)
@@ -1184,9 +2304,10 @@ def _hand_laid(paint: Image, s: Sketch, hand: Handling) -> None:
     """Draw the dabs of the composition that no later paint hides."""
     if not s.dabs:
         return
-    short = min(paint.shape[:2])
+    short = s.px * paint.shape[1] / s.x.shape[1]
     points, widths, colours = (np.concatenate([getattr(d, name) for d in s.dabs]) for name in Dabs.__slots__)
     batch = np.repeat(np.arange(len(s.dabs)), [len(d.widths) for d in s.dabs])
+    points = points - (s.x[0, 0], s.y[0, 0])
     middle = (points[:, 1:3].mean(1) * s.px).astype(np.intp)
     h, w = s.over.shape
     keep = s.over[np.clip(middle[:, 1], 0, h - 1), np.clip(middle[:, 0], 0, w - 1)] <= batch
@@ -1201,11 +2322,11 @@ def _paint(s: Sketch, size: Size, hand: Handling) -> Image:
     goal = np.clip(np.rint(s.colour), 0, 255).astype(np.uint8)
     flow = _flow(s, hand.wander)
     coarse = hand.width * min(size)
-    scale = s.px / min(size)
+    scale = s.x.shape[1] / size[0]
     paint = np.full((size[1], size[0], 4), 120, np.uint8)
     under = cv2.GaussianBlur(goal, (0, 0), max(0.5, coarse * scale * 0.4))
     paint[..., :3] = cv2.resize(under, size, interpolation=cv2.INTER_LINEAR_EXACT)
-    for level, (threshold, limit) in enumerate(((0.0, 900), (18.0, 1200), (30.0, 1500))):
+    for level, (threshold, limit) in enumerate(((0.0, 1300), (18.0, 1200), (30.0, 1500))):
         width = coarse / (1.0, 2.0, 3.6)[level]
         soft = cv2.GaussianBlur(goal, (0, 0), max(0.3, width * scale * 0.2))
         _layer(paint, soft, s, flow, max(2.0, width), threshold, hand, limit)
@@ -1229,8 +2350,12 @@ def _support(size: Size, rng: np.random.Generator) -> npt.NDArray[np.int32]:
             phase = 2 * np.pi * np.arange(n) / period + 2 * np.cumsum(rng.normal(0, 0.03, n))
             threads.append(np.rint(strength * (np.sin(phase) + rng.normal(0, 0.3, n))).astype(np.int32))
         return threads[0][None] + threads[1][:, None]
-    grain = rng.integers(64, 192, (h, w // 24 + 2) if kind == "panel" else (h // 3 + 2, w // 3 + 2)).astype(np.uint8)
-    return (cv2.resize(grain, size, interpolation=cv2.INTER_LINEAR_EXACT).astype(np.int32) - 128) * int(strength * 16) >> 9
+    grain = rng.integers(64, 192, (h, w // 24 + 2) if kind == "panel" else (h // 3 + 2, w // 3 + 2)).astype(
+        np.uint8
+    )
+    return (cv2.resize(grain, size, interpolation=cv2.INTER_LINEAR_EXACT).astype(np.int32) - 128) * int(
+        strength * 16
+    ) >> 9
 
 
 def _lit(paint: Image, support: npt.NDArray[np.int32], hand: Handling, rng: np.random.Generator) -> Image:
@@ -1239,7 +2364,9 @@ def _lit(paint: Image, support: npt.NDArray[np.int32], hand: Handling, rng: np.r
     gain = np.zeros_like(height)
     gain[1:-1, 1:-1] = np.clip(height[2:, 2:] - height[:-2, :-2], -60, 60) * int(60 * hand.impasto) >> 5
     gain[1:, 1:] += (support[1:, 1:] - support[:-1, :-1]) * 3
-    grain = (np.frombuffer(rng.bytes(height.size), np.uint8).reshape(height.shape) >> 5).astype(np.int32) - 3 >> 1
+    grain = (np.frombuffer(rng.bytes(height.size), np.uint8).reshape(height.shape) >> 5).astype(
+        np.int32
+    ) - 3 >> 1
     rgb = paint[..., :3].astype(np.int32)
     return np.clip(rgb + ((rgb + 24) * gain[..., None] >> 9) + grain[..., None], 0, 255).astype(np.uint8)
 
@@ -1247,11 +2374,16 @@ def _lit(paint: Image, support: npt.NDArray[np.int32], hand: Handling, rng: np.r
 def _varnish(image: Image, s: Sketch) -> Image:
     """Yellowed varnish, thicker toward the edges, and the exposure of the picture: one gain per pixel and channel."""
     rng = s.rng
-    u, v = s.x / s.width * 2 - 1, s.y / s.height * 2 - 1
-    edge = smoothstep(0.5, 1.4, np.sqrt(u * u + v * v)) * rng.uniform(0.1, 0.6) + 0.12 * (s.noise(0.5, 3) - 0.5)
+    h, w = s.x.shape
+    u, v = np.linspace(-1, 1, w)[None], np.linspace(-1, 1, h)[:, None]
+    edge = smoothstep(0.5, 1.4, np.sqrt(u * u + v * v)) * rng.uniform(0.1, 0.6) + 0.12 * (
+        s.noise(0.5, 3) - 0.5
+    )
     warm = np.array([1.0, 0.985, 0.94]) ** (5 * rng.random() ** 1.5)
     gain = np.clip((1 - edge[..., None]) * warm * rng.uniform(0.75, 1.1), 0, 255 / 192)
-    table = cv2.resize(np.rint(gain * 192).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+    table = cv2.resize(
+        np.rint(gain * 192).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_LINEAR_EXACT
+    )
     return np.minimum(image.astype(np.uint16) * table // 192, 255).astype(np.uint8)
 
 
@@ -1259,9 +2391,11 @@ def canvas(size: Size, *, rng: np.random.Generator) -> Image:
     w, h = size
     if min(size) < SMALLEST:
         raise ValueError(f"a canvas is at least {SMALLEST} x {SMALLEST} px: got {w}x{h}")
-    s = Sketch.blank(size, rng)
-    _pick(rng, [genre for genre, weight in GENRES for _ in range(weight)])(s)
-    hand = _handling(rng)
+    genre = _pick(rng, [genre for genre, weight in GENRES for _ in range(weight)])
+    zoom = float(rng.uniform(1.8, 4)) if rng.random() < 0.2 else 1.0
+    s = Sketch.blank(size, rng, zoom)
+    genre(s)
+    hand = _handling(rng, zoom)
     lit = _lit(_paint(s, size, hand), _support(size, rng), hand, rng)
     return _varnish(lit, s)
 

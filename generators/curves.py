@@ -54,14 +54,15 @@ def tangents_at(control: Floats, t: Floats) -> Floats:
 
 
 def lengths(control: Floats) -> Floats:
-    """Estimate the lengths of curves in px: control (n, 4, 2) -> (n,).
+    """Measure the lengths of curves in px, to 1 % and better: control (n, 4, 2) -> (n,).
 
-    Gravesen (Adaptive subdivision and the length and energy of Bezier curves, 1997): for a cubic the
-    mean of its chord and of its control polygon, whose error is of fourth order in the bending.
+    The mean of |B'(t)| over the middles of 16 equal steps of t.
     """
-    chord = _norms(control[:, 3] - control[:, 0])
-    polygon = _norms(np.diff(control, axis=1)).sum(axis=1)
-    return np.asarray(0.5 * (chord + polygon))
+    a3, a2, a1, _ = _power_basis(control)[..., None]
+    t = (np.arange(16) + 0.5) / 16
+    tangents = (3.0 * a3 * t + 2.0 * a2) * t + a1
+    # Not abs, which is hypot: products, sums and roots are rounded the same way on every machine.
+    return np.asarray(np.sqrt(tangents.real**2 + tangents.imag**2).mean(axis=1))
 
 
 def uniform_parameters(counts: Integers) -> Floats:
@@ -98,8 +99,7 @@ def sample(control: Floats, counts: Integers, t: Floats) -> Floats:
     Horner's rule on the power basis, with the plane as complex numbers: equal to the Bernstein sum
     of `points_at` to a few units in the last place, at a third of its cost.
     """
-    p0, p1, p2, p3 = np.ascontiguousarray(control).view(np.complex128)[..., 0].T
-    highest, *lower = (p3 - p0 + 3.0 * (p1 - p2), 3.0 * (p2 - 2.0 * p1 + p0), 3.0 * (p1 - p0), p0)
+    highest, *lower = _power_basis(control)
     points = np.repeat(highest, counts)
     for coefficient in lower:
         points *= t
@@ -107,6 +107,7 @@ def sample(control: Floats, counts: Integers, t: Floats) -> Floats:
     return points.view(np.float64).reshape(-1, 2)
 
 
-def _norms(vectors: Floats) -> Floats:
-    # Not np.hypot: products, sums and roots are rounded the same way on every machine.
-    return np.asarray(np.sqrt(np.square(vectors).sum(axis=-1)))
+def _power_basis(control: Floats) -> npt.NDArray[np.complex128]:
+    """Return the coefficients of t^3, t^2, t and 1, each x + iy: (n, 4, 2) -> (4, n)."""
+    p0, p1, p2, p3 = np.ascontiguousarray(control).view(np.complex128)[..., 0].T
+    return np.stack([p3 - p0 + 3.0 * (p1 - p2), 3.0 * (p2 - 2.0 * p1 + p0), 3.0 * (p1 - p0), p0])

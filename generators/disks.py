@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generators.triplets import Mask
+if TYPE_CHECKING:
+    from generators.triplets import Mask
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
@@ -73,7 +75,7 @@ def _stamp(shape: tuple[int, int], centres: Integers, radii: Integers) -> Bytes:
 
 
 def _places(shape: tuple[int, int], centres: Integers, reach: int, stride: int) -> Integers:
-    """Return the flat indices of centres on the canvas; those too far out to be seen are parked in its margin."""
+    """Return the flat indices of centres on the canvas; those out of sight are parked in its margin."""
     x = np.clip(centres[:, 0], -reach - 1, shape[1] + reach)
     y = np.clip(centres[:, 1], -reach - 1, shape[0] + reach)
     margin = 2 * reach + 1

@@ -59,13 +59,18 @@ class Framing:
             return cut
         # INTER_AREA repeats pixels when it enlarges: a close-up needs a smooth kernel.
         enlarging = width > x1 - x0 or height > y1 - y0
-        return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_CUBIC if enlarging else shrinking), np.uint8)
+        return np.asarray(
+            cv2.resize(cut, (width, height), interpolation=cv2.INTER_CUBIC if enlarging else shrinking),
+            np.uint8,
+        )
 
     def _pad(self, array: Image, border: int) -> Image:
         x0, y0, x1, y1 = self.inner
         if (x0, y0, x1, y1) == (0, 0, *self.size):
             return array
-        return np.asarray(cv2.copyMakeBorder(array, y0, self.size[1] - y1, x0, self.size[0] - x1, border), np.uint8)
+        return np.asarray(
+            cv2.copyMakeBorder(array, y0, self.size[1] - y1, x0, self.size[0] - x1, border), np.uint8
+        )
 
 
 def whole(painting: Size, size: Size, fit: str) -> Framing:

@@ -74,11 +74,11 @@ def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats
         plane += strokes * np.float32(surface.strokes)
         plane[1:] += (strokes[1:] - strokes[:-1]) * np.float32(surface.ridges * surface.stroke_width)
     if surface.blotches:
-        plane += _streaks(size, surface.direction, 60.0, 25.0, rng) * np.float32(surface.blotches)
+        plane += smooth_noise(size, surface.direction, 60.0, 25.0, rng) * np.float32(surface.blotches)
     if surface.weave:
         plane += _weave(size, surface, rng)
     if surface.coarse_grain:
-        coarse = _streaks(size, surface.direction + 0.5, 2.6, 2.0, rng)
+        coarse = smooth_noise(size, surface.direction + 0.5, 2.6, 2.0, rng)
         plane += coarse * np.float32(surface.coarse_grain)
     if surface.grain:
         plane += noise((h, w), rng) * np.float32(surface.grain)
@@ -92,19 +92,22 @@ def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats
 def _strokes(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
     """Brush strokes at two scales, here strong and there faint, their direction not quite the same."""
     length, width = surface.stroke_length, surface.stroke_width
-    fine = _streaks(size, surface.direction, length, width, rng)
+    fine = smooth_noise(size, surface.direction, length, width, rng)
     turn = float(rng.normal(0, 0.12))
-    broad = _streaks(size, surface.direction + turn, length * 1.7, width * 2.7, rng)
-    patches = _streaks(size, surface.direction, 55.0, 30.0, rng)
-    return (0.75 * fine + 0.5 * broad) * np.clip(0.75 + 0.6 * patches, 0.05, 2)
+    broad = smooth_noise(size, surface.direction + turn, length * 1.7, width * 2.7, rng)
+    patches = smooth_noise(size, surface.direction, 55.0, 30.0, rng)
+    strength = np.clip(0.75 + 0.6 * patches, 0.05, 2)
+    return np.asarray((0.75 * fine + 0.5 * broad) * strength, np.float32)
 
 
 def noise(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Normal noise of unit variance in 256 levels: made of random bytes, alike on every machine."""
-    return _NORMAL[rng.integers(0, 256, shape, np.uint8)]
+    """Return normal noise of unit variance in 256 levels: made of random bytes, alike on every machine."""
+    return np.asarray(_NORMAL[rng.integers(0, 256, shape, np.uint8)])
 
 
-def _streaks(size: Size, direction: float, length: float, width: float, rng: np.random.Generator) -> Floats:
+def smooth_noise(
+    size: Size, direction: float, length: float, width: float, rng: np.random.Generator
+) -> Floats:
     """Smooth noise of unit variance, stretched along a direction: `length` and `width` px to a grain."""
     w, h = size
     diagonal = float(np.hypot(w, h))
@@ -126,8 +129,9 @@ def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
         np.cumsum(1 + 0.25 * noise((side,), rng)) * (2 * np.pi / surface.thread) for side in (w, h)
     )
     warp, weft = np.sin(across).astype(np.float32), np.sin(along).astype(np.float32)
-    uneven = 0.6 + 0.4 * _streaks(size, 0.0, 30.0, surface.thread, rng)
-    return (warp[None, :] * 0.6 + weft[:, None] - 0.5 * warp[None, :] * weft[:, None]) * uneven * surface.weave
+    uneven = 0.6 + 0.4 * smooth_noise(size, 0.0, 30.0, surface.thread, rng)
+    woven = warp[None, :] * 0.6 + weft[:, None] - 0.5 * warp[None, :] * weft[:, None]
+    return np.asarray(woven * uneven * surface.weave, np.float32)
 
 
 def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
@@ -139,11 +143,11 @@ def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
     x, y, contrast, radius = rng.random((4, surface.specks))
     levels = np.clip(128 + surface.speck_contrast * (0.3 + contrast), 0, 255).astype(int)
     axes = (2.6 * radius**4 * 16).astype(int)
-    at = np.rint(np.stack([x * w, y * h], axis=1) * 16).astype(int).tolist()
-    for centre, level, a, tilt in zip(at, levels.tolist(), axes.tolist(), (contrast * 999 % 180).tolist(), strict=True):
-        shape = (tuple(centre), (a + 4, a // 2 + 4), tilt)
-        points = cv2.ellipse2Poly((0, 0), shape[1], int(tilt), 0, 360, 45) + np.array(centre)
-        cv2.fillPoly(plane, [points.astype(np.int32)], level, cv2.LINE_AA, 4)
+    tilts = rng.integers(0, 180, surface.specks)
+    centres = np.rint(np.stack([x * w, y * h], axis=1) * 16).astype(np.int32)
+    for centre, level, axis, tilt in zip(centres, *(a.tolist() for a in (levels, axes, tilts)), strict=True):
+        speck = cv2.ellipse2Poly((0, 0), (axis + 4, axis // 2 + 4), tilt, 0, 360, 45) + centre
+        cv2.fillPoly(plane, [speck], level, cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(plane, (3, 3), 0.6), np.float32) - 128
 
 
@@ -152,15 +156,26 @@ def _hair_draws(size: Size, surface: Surface, rng: np.random.Generator) -> npt.N
     n = surface.hairs
     levels = 128 + rng.choice([-1, -1, 1]) * rng.uniform(15, 60, n)
     length = rng.uniform(0.1, 0.9, n) ** 2 * max(size)
-    return np.stack([rng.random(n) * size[0], rng.random(n) * size[1], levels, length, rng.normal(0, 0.012, n)])
+    return np.stack(
+        [rng.random(n) * size[0], rng.random(n) * size[1], levels, length, rng.normal(0, 0.012, n)]
+    )
 
 
-def _hair(plane: npt.NDArray[np.uint8], start: tuple[float, float], angle: float, length: float, bend: float, level: int) -> None:
+def _hair(
+    plane: npt.NDArray[np.uint8],
+    start: tuple[float, float],
+    angle: float,
+    length: float,
+    bend: float,
+    level: int,
+) -> None:
     """Draw one smooth arc."""
     at = np.linspace(0, 1, 24)
     angles = angle + bend * 30 * at
     step = length / 24
-    points = np.stack([start[0] + np.cumsum(np.cos(angles)) * step, start[1] + np.cumsum(np.sin(angles)) * step], axis=1)
+    points = np.stack(
+        [start[0] + np.cumsum(np.cos(angles)) * step, start[1] + np.cumsum(np.sin(angles)) * step], axis=1
+    )
     cv2.polylines(plane, [np.rint(points * 16).astype(np.int32)], False, level, 1, cv2.LINE_AA, 4)
 
 
@@ -171,14 +186,14 @@ def lay(image: Image, surface: Surface, *, rng: np.random.Generator) -> Image:
     seen = (0.3 + luminance * np.float32(0.7 / 110)).clip(0, 1.4)
     shown = image + (texture(size, surface, rng=rng) * seen)[..., None]
     if surface.stain:
-        stain = _streaks(size, surface.direction, surface.stain_size * 2, surface.stain_size, rng)
+        stain = smooth_noise(size, surface.direction, surface.stain_size * 2, surface.stain_size, rng)
         stain = np.where(stain > 0, stain**2, stain * 0.3) * luminance * np.float32(surface.stain / 100)
         shown += stain[..., None] * np.array([0.0, -0.4, -1.0], np.float32)
-    return np.clip(np.rint(shown), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(shown), 0, 255), np.uint8)
 
 
 def wear(image: Image, quality: int, sharpening: float) -> Image:
-    """A photograph's wear: unsharp masking by `sharpening`, then JPEG of a quality (0: none)."""
+    """Wear a picture as a photograph is: unsharp masking, then JPEG of a quality (0: none)."""
     if sharpening:
         blurred = cv2.GaussianBlur(image, (5, 5), 1.1)
         image = np.asarray(cv2.addWeighted(image, 1 + sharpening, blurred, -sharpening, 0), np.uint8)

@@ -180,18 +180,18 @@ class _Ground:
         self.dead: list[Flags] = []
 
     def cells(self, x: Floats, y: Floats) -> Ints:
-        """Flat px numbers of points, the outermost px standing in for all beyond."""
+        """Return the flat px numbers of points, the outermost px standing in for all beyond."""
         column = np.clip(x.astype(np.int32) + MARGIN, 1, self.width - 2)
         row = np.clip(y.astype(np.int32) + MARGIN, 1, self.height - 2)
         return (row * self.width + column).astype(np.int64)
 
     def inside(self, x: Floats, y: Floats) -> Flags:
-        """Whether points lie in the picture or its margin."""
+        """Tell whether points lie in the picture or its margin."""
         w, h = self.size
         return (x > -MARGIN) & (y > -MARGIN) & (x < w + MARGIN) & (y < h + MARGIN)
 
     def around(self, cells: Ints) -> Ints:
-        """The 3 x 3 px around each cell, (9, ...)."""
+        """Return the 3 x 3 px around each cell, (9, ...)."""
         steps = (np.arange(-1, 2)[:, None] * self.width + np.arange(-1, 2)).ravel()
         return steps.reshape(9, *[1] * cells.ndim) + cells
 
@@ -205,9 +205,11 @@ class _Ground:
             self.distance = 2 * np.asarray(distance, np.float32)
 
     def nearest(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Distance to the nearest crack in px and the heading to it, over some px: the distance has creases."""
+        """Distance to the nearest crack in px, and the heading to it (over some px: there are creases)."""
         bottom, right = self.distance.shape[0] - 1, self.distance.shape[1] - 1
-        column, row = (np.clip((a.astype(np.int64) + MARGIN) // 2, 0, m) for a, m in ((x, right), (y, bottom)))
+        column, row = (
+            np.clip((a.astype(np.int64) + MARGIN) // 2, 0, m) for a, m in ((x, right), (y, bottom))
+        )
         d = self.distance
         dx = d[row, np.minimum(column + 2, right)] - d[row, np.maximum(column - 2, 0)]
         dy = d[np.minimum(row + 2, bottom), column] - d[np.maximum(row - 2, 0), column]
@@ -302,7 +304,9 @@ def _free_paths(
     """Paths as they would grow in whole paint."""
     n = len(heading)
     tired = rng.random(n) < habit.tiring
-    limit = np.where(tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.6, 1.4, n) * habit.reach * spacing)
+    limit = np.where(
+        tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.6, 1.4, n) * habit.reach * spacing
+    )
     limit = np.maximum(np.rint(limit / STEP), 3).astype(np.int64)
     steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(*ground.size) / STEP))
     noise = rng.standard_normal((3, n, steps), np.float32)
@@ -312,17 +316,17 @@ def _free_paths(
     curvature = rng.normal(0, habit.bend * STEP, (n, 1)).astype(np.float32)
     angle += curvature * np.arange(steps, dtype=np.float32)
     # Rounded steps: sine and cosine may differ in their last bit between machines.
-    dx = np.rint(np.cos(angle) * (256 * STEP)) / np.float32(256)
-    dy = np.rint(np.sin(angle) * (256 * STEP)) / np.float32(256)
+    dx = (np.rint(np.cos(angle) * (256 * STEP)) / 256).astype(np.float32)
+    dy = (np.rint(np.sin(angle) * (256 * STEP)) / 256).astype(np.float32)
     dx[:, 0] = dy[:, 0] = 0
-    x0, y0 = (np.rint(a * 256) / np.float32(256) for a in start)
+    x0, y0 = ((np.rint(a * 256) / 256).astype(np.float32) for a in start)
     px = x0[:, None] + np.cumsum(dx, axis=1, dtype=np.float32)
     py = y0[:, None] + np.cumsum(dy, axis=1, dtype=np.float32)
     return _Paths(px, py, limit, crack)
 
 
 def _smooth(noise: Floats, over: int) -> Floats:
-    """Moving average of white noise along its last axis, of unit variance again."""
+    """Take the moving average of white noise along its last axis, of unit variance again."""
     total = np.cumsum(noise, axis=1)
     total[:, over:] -= total[:, :-over].copy()
     return total / np.float32(np.sqrt(over))
@@ -333,7 +337,7 @@ def _settle(
 ) -> None:
     """Cut the paths where they meet something and add what is left to the ground."""
     n, steps = paths.x.shape
-    crosses = rng.random(n) < habit.crossing
+    crosses = np.asarray(rng.random(n) < habit.crossing)
     if n == 0:
         return
     cells = ground.cells(paths.x, paths.y)
@@ -364,7 +368,7 @@ def _meet_older(ground: _Ground, paths: _Paths, crosses: Flags, capture: float) 
 
 
 def _foot(ground: _Ground, points: Floats) -> Floats:
-    """The points of older cracks that lie nearest to points in whole paint, (n, 2)."""
+    """Find the points of older cracks that lie nearest to points in whole paint, (n, 2)."""
     distance, heading = ground.nearest(points[:, 0], points[:, 1])
     foot = points + (distance + 1)[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=1)
     foot = np.rint(foot * 256).astype(np.float32) / 256
@@ -389,7 +393,7 @@ def _strands(
 def _meet_sisters(
     ground: _Ground, cells: Ints, crack: Ints, longest: Ints, crosses: Flags
 ) -> tuple[Ints, Ints]:
-    """At which step each path stops on a sister that was there before it (or S), and on which point: (n,) each.
+    """At which step each path stops on an earlier sister (or S), and on which of her points: (n,) each.
 
     A point's number is its row times S plus its column.
     """
@@ -415,7 +419,7 @@ def _meet_sisters(
 
 def _first(flags: Flags) -> Ints:
     """Index of the first True of each row, or the row's length."""
-    return np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1])
+    return np.asarray(np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1]), np.int64)
 
 
 def _first_not_crossed(flags: Flags, crosses: Flags, clearance: int) -> Ints:
@@ -440,16 +444,18 @@ def _double(ground: _Ground, habit: Habit, total: int, rng: np.random.Generator)
         birth = np.linspace(total - 1, total, n, dtype=np.float32)[None] / np.float32(total)
         crack = np.array([ground.cracks()])
         x, y = beside.T
-        ground.add(_Strands(x[None], y[None], np.ones((1, n), np.bool_), birth, crack, np.zeros(1, np.bool_), 1))
+        ground.add(
+            _Strands(x[None], y[None], np.ones((1, n), np.bool_), birth, crack, np.zeros(1, np.bool_), 1)
+        )
 
 
 def _beside(points: Floats, offset: float, rng: np.random.Generator) -> Floats:
-    """A line that leaves a run of points, keeps `offset` px from it and comes back, (n, 2)."""
+    """Draw a line that leaves a run of points, keeps `offset` px from it and comes back, (n, 2)."""
     along = np.gradient(points, axis=0)
     normal = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-3)[:, None]
     away = np.sqrt(np.sin(np.linspace(0, np.pi, len(points)))) * offset + rng.normal(0, 0.35, len(points))
     away[[0, -1]] = 0
-    return (np.rint((points + normal * away[:, None]) * 256) / 256).astype(np.float32)
+    return np.asarray(np.rint((points + normal * away[:, None]) * 256) / 256, np.float32)
 
 
 def _grow_spurs(ground: _Ground, habit: Habit, total: int, rng: np.random.Generator) -> None:

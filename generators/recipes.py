@@ -6,9 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from generators.craquelure import STYLES
+from generators.mixed import MIXED
+from generators.paper import PAPER
+from generators.polychrome import POLYCHROME
 from generators.triplets import Image, Recipe, Size, Triplet, random_stream
 
-RECIPES: dict[str, Recipe] = {}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PAPER, *STYLES.values(), MIXED, POLYCHROME)}
+"""All recipes by name."""
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
@@ -19,12 +24,18 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     ValueError
         If a name is not a parameter of the recipe, or a value is not of the parameter's kind.
     """
-    known = {field.name: getattr(recipe.parameters, field.name) for field in dataclasses.fields(recipe.parameters)}
+    known = {
+        field.name: getattr(recipe.parameters, field.name) for field in dataclasses.fields(recipe.parameters)
+    }
     for name, value in settings.items():
         if name not in known:
-            raise ValueError(f"recipe {recipe.name!r} has no parameter {name!r}: expected one of {', '.join(known)}")
+            raise ValueError(
+                f"recipe {recipe.name!r} has no parameter {name!r}: expected one of {', '.join(known)}"
+            )
         if isinstance(known[name], tuple) != isinstance(value, tuple):
-            raise ValueError(f"parameter {name!r} of recipe {recipe.name!r} got {value!r}: expected like {known[name]!r}")
+            raise ValueError(
+                f"parameter {name!r} of recipe {recipe.name!r} got {value!r}: expected like {known[name]!r}"
+            )
     return dataclasses.replace(recipe, parameters=dataclasses.replace(recipe.parameters, **settings))
 
 
@@ -45,3 +56,22 @@ def triplet(recipe: Recipe, seed: int, index: int, painting: Image, size: Size, 
         How the painting fills the picture, see `generators.framing.FITS`.
     """
     return recipe.draw(painting, size, fit, recipe.parameters, rng=random_stream(seed, recipe.number, index))
+
+
+def aged(
+    recipe: Recipe, seed: int, index: int, painting: Image, size: Size, fit: str = "crop", *, ages: int
+) -> list[Triplet]:
+    """Make one triplet at rising ages: the same network on the same clean painting, as it grows.
+
+    The mask at a later age contains the mask at an earlier one. Arguments as for `triplet`; the last age
+    is the triplet itself.
+
+    Raises
+    ------
+    ValueError
+        If the recipe has no parameter "age", or `ages` is below 1.
+    """
+    if ages < 1:
+        raise ValueError(f"got {ages} ages: expected at least 1")
+    steps = (with_settings(recipe, {"age": (step + 1) / ages}) for step in range(ages))
+    return [triplet(step, seed, index, painting, size, fit) for step in steps]

@@ -96,7 +96,9 @@ class Recipe:
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters as JSON types (tuples become lists)."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self.parameters).items()}
+        return {
+            k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self.parameters).items()
+        }
 
 
 def random_stream(seed: int, number: int, index: int) -> np.random.Generator:

@@ -1,0 +1,224 @@
+"""Recipe `mixed`: all styles and beyond, whole paintings and close-ups, hard negatives, some whole paint.
+
+Made for training detectors. Close-ups show paint at the scale of a macro photograph: tone, strokes, weave,
+specks and grain are added to an enlarged passage of the painting, and all that belongs to the clean image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from generators import appearance, grounds
+from generators.appearance import Look
+from generators.craquelure import STYLES, NetworkParameters, crack, describe, draw_habit, draw_look
+from generators.framing import Framing, close_up, whole
+from generators.networks import Habit
+from generators.parameters import Range, between, check, log_uniform, uniform
+from generators.triplets import Image, Recipe, Size, Triplet
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedParameters:
+    """What `mixed` draws for each triplet. Shares in [0, 1], lengths in px of the picture.
+
+    Attributes
+    ----------
+    clean_share
+        Share of triplets without any crack.
+    close_ups
+        Share of triplets that show a close-up instead of the whole painting; only where the fit is "crop".
+    zoom
+        Enlargement of the painting in a close-up, drawn uniformly in the logarithm.
+    dark_share
+        Share of close-ups on nearly black paint.
+    spacing
+        Distance between primary cracks in close-ups, drawn uniformly in the logarithm.
+    width
+        Median width of the primaries in close-ups, drawn uniformly in the logarithm.
+    gaping_share
+        Share of close-ups whose cracks gape, 1.5 to 2.5 times as wide.
+    jpeg_share
+        Share of close-ups worn by JPEG.
+    age
+        How far the damage has come: 1 is the whole network.
+    """
+
+    clean_share: float = between(0, 1, 0.08)
+    close_ups: float = between(0, 1, 0.7)
+    zoom: Range = between(0.1, 32, (1.0, 5.0))
+    dark_share: float = between(0, 1, 0.45)
+    spacing: Range = between(8, 4096, (26.0, 120.0))
+    width: Range = between(0.34, 64, (0.7, 1.9))
+    gaping_share: float = between(0, 1, 0.15)
+    jpeg_share: float = between(0, 1, 0.5)
+    age: float = between(0.001, 1, 1.0)
+
+    def __post_init__(self) -> None:
+        """Check all values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """What photographing does to a picture: unsharp masking, then JPEG of a quality (0: none)."""
+
+    sharpening: float = 0.0
+    quality: int = 0
+
+    def of(self, image: Image) -> Image:
+        """Wear a picture."""
+        return grounds.wear(image, self.quality, self.sharpening)
+
+
+def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.random.Generator) -> Triplet:
+    """Draw a style over a whole painting or, mostly, over a close-up; sometimes no crack at all."""
+    p: MixedParameters = parameters
+    style = str(rng.choice(list(STYLES)))
+    from_near = bool(rng.random() < p.close_ups) and fit == "crop"
+    cracked = bool(rng.random() >= p.clean_share)
+    network: NetworkParameters = STYLES[style].parameters
+    photograph = Photograph()
+    if from_near:
+        frame, clean = close_up_ground(painting, size, p, rng)
+        photograph = draw_photograph(p, rng)
+        network = replace(network, spacing=p.spacing, width=p.width, lifted=0.35)
+    else:
+        frame = whole((painting.shape[1], painting.shape[0]), size, fit)
+        clean = frame.image(painting)
+    habit, look = vary(draw_habit(network, rng), rng), draw_look(network, clean, rng)
+    if from_near:
+        habit, look = come_near(habit, look, p, rng)
+    meta = {"style": style, "view": "close-up" if from_near else "whole"}
+    if not cracked:
+        worn = photograph.of(clean)
+        return Triplet(worn, np.zeros(worn.shape[:2], np.uint8), worn.copy(), {**meta, "cracks": 0})
+    return _cracked(clean, frame, habit, look, photograph, p.age, meta, rng)
+
+
+def _cracked(
+    clean: Image,
+    frame: Framing,
+    habit: Habit,
+    look: Look,
+    photograph: Photograph,
+    age: float,
+    meta: dict[str, Any],
+    rng: np.random.Generator,
+) -> Triplet:
+    """Crack a clean picture, then photograph both; away from the cracks the photographs are the same."""
+    network, drawing = crack(frame, habit, look, age, rng)
+    damaged = appearance.damage(clean, drawing, look, rng=rng)
+    meta = {**meta, **describe(network, habit, look, age)}
+    if photograph != Photograph():
+        clean, damaged = photograph.of(clean), photograph.of(damaged)
+        near = appearance.near(drawing.mask, appearance.SOFT_EDGE)
+        damaged = np.where(near[..., None], damaged, clean)
+    return Triplet(clean, drawing.mask.astype(np.uint8), damaged, meta)
+
+
+def vary(habit: Habit, rng: np.random.Generator) -> Habit:
+    """Widen a style's habit beyond what the style itself draws."""
+    return replace(
+        habit,
+        bend=habit.bend * log_uniform((0.5, 2), rng),
+        jag=uniform((0.05, 0.35), rng),
+        kink=uniform((0.05, 0.4), rng),
+        sway=uniform((0.02, 0.25), rng),
+        spurs=uniform((0, 0.4), rng),
+        order=log_uniform((0.4, 30), rng),
+        across=uniform((0.05, 0.5), rng),
+        fill=uniform((0.6, 1), rng),
+        tiring=0.4 * rng.random() ** 2,
+        doubling=uniform((0, 0.1), rng),
+    )
+
+
+def come_near(habit: Habit, look: Look, p: MixedParameters, rng: np.random.Generator) -> tuple[Habit, Look]:
+    """Turn a habit and a look into those of a close-up: crisp edges, hairlines to gaping cracks."""
+    gape = uniform((1.5, 2.5), rng) if rng.random() < p.gaping_share else 1.0
+    look = replace(
+        look,
+        width=min(look.width * gape, 0.5 + 0.04 * habit.spacing),
+        width_spread=uniform((0.1, 0.35), rng),
+        unevenness=uniform((0.05, 0.35), rng),
+        strength=1.0,
+        softness=uniform((0.25, 0.6), rng),
+        grain=uniform((0.1, 0.8), rng),
+    )
+    return replace(habit, generations=int(rng.integers(2, 6))), look
+
+
+def close_up_ground(
+    painting: Image, size: Size, p: MixedParameters, rng: np.random.Generator
+) -> tuple[Framing, Image]:
+    """Enlarge a passage and make a paint surface of it: tone, strokes, weave, specks, grain."""
+    frame = close_up((painting.shape[1], painting.shape[0]), size, log_uniform(p.zoom, rng), rng=rng)
+    toned = tone(frame.image(painting), p.dark_share, rng)
+    return frame, grounds.lay(toned, draw_surface(rng), rng=rng)
+
+
+def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
+    """Shift a passage to the tone of a close-up, nearly black or any other, varnished; contrast is kept low.
+
+    (H, W, 3) uint8 RGB in and out.
+    """
+    mean = view.mean(axis=(0, 1), dtype=np.float32)
+    target = uniform((7, 34), rng) if rng.random() < dark_share else uniform((70, 215), rng)
+    gain = target / max(12.0, float(mean.mean()))
+    contrast = np.float32(uniform((0.15, 0.8), rng) * min(1.0, gain))
+    yellowed = rng.random() ** 2
+    varnish = np.array([1, 1 - 0.12 * yellowed, 1 - 0.4 * yellowed], np.float32)
+    base = (
+        np.minimum(target + (mean - mean.mean()) * np.float32(gain * uniform((0.3, 1.0), rng)), 245) * varnish
+    )
+    table = base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast
+    table = np.clip(np.rint(table), 0, 255).astype(np.uint8)
+    return np.stack([table[:, c][view[..., c]] for c in range(3)], axis=-1)
+
+
+def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
+    """Draw how a close-up was photographed."""
+    sharpening = uniform((0, 1.2), rng) if rng.random() < 0.6 else 0.0
+    quality = int(rng.integers(60, 96)) if rng.random() < p.jpeg_share else 0
+    return Photograph(sharpening, quality)
+
+
+def draw_surface(rng: np.random.Generator) -> grounds.Surface:
+    """Draw a paint surface: smooth or brushy, on a woven ground or not, clean or specked."""
+    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.6, 0.3, 0.6, 0.3, 0.6, 0.5)
+    return grounds.Surface(
+        direction=uniform((0, np.pi), rng),
+        strokes=uniform((1.5, 8), rng) if brushy else uniform((0, 1.5), rng),
+        stroke_length=log_uniform((8, 70), rng),
+        stroke_width=log_uniform((1.2, 5), rng),
+        ridges=uniform((0, 2), rng) if brushy else 0.0,
+        weave=uniform((1.5, 8), rng) if woven else 0.0,
+        thread=log_uniform((3, 9), rng),
+        blotches=uniform((0, 7), rng),
+        stain=uniform((0, 9), rng) if stained else 0.0,
+        stain_size=log_uniform((5, 40), rng),
+        grain=uniform((0.3, 5), rng),
+        coarse_grain=uniform((0.3, 6), rng),
+        salt=uniform((0.5, 4), rng) if salted else 0.0,
+        hairs=int(rng.integers(3, 40)) if hairy else 0,
+        specks=int(log_uniform((5, 260), rng)) if specked else 3,
+        speck_contrast=float(rng.choice([-1.0, -1.0, 1.0])) * uniform((15, 80), rng),
+    )
+
+
+MIXED = Recipe(
+    "mixed",
+    7,
+    1,
+    "all styles, whole paintings and close-ups, hard negatives, some without a crack",
+    "For training detectors: draws among the five styles and over their parameters. Most triplets are "
+    "close-ups, dark and light, from hairlines to gaping cracks, on brushy, woven, noisy, JPEG-worn and "
+    "nearly black paint; brush ridges, weave, hair-thin painted lines, pits and dust in the clean image are there "
+    "to be mistaken for cracks; some triplets have no crack at all.",
+    MixedParameters(),
+    draw,
+    appearance.SOFT_EDGE,
+)
