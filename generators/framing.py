@@ -42,7 +42,8 @@ class Framing:
     def mask(self, mask: Mask) -> Mask:
         """Cut and scale (h, w) bool by area; a px of the picture is set where half of it is covered."""
         scaled = self._scale(mask.view(np.uint8) * np.uint8(255), cv2.INTER_AREA)
-        return self._pad(scaled, cv2.BORDER_CONSTANT) >= 128
+        # Half is 127.5: at 127 it counts, whichever way a machine rounds it.
+        return self._pad(scaled, cv2.BORDER_CONSTANT) >= 127
 
     def inside(self) -> Mask:
         """(H, W) bool: where the picture shows the painting itself, not padding."""
@@ -93,12 +94,12 @@ def whole(painting: Size, size: Size, fit: str) -> Framing:
         return Framing((0, 0, w, h), (0, 0, width, height), size)
     if fit == "crop":
         scale = max(width / w, height / h)
-        cut_w, cut_h = min(w, round(width / scale)), min(h, round(height / scale))
+        cut_w, cut_h = max(1, min(w, round(width / scale))), max(1, min(h, round(height / scale)))
         x0, y0 = (w - cut_w) // 2, (h - cut_h) // 2
         return Framing((x0, y0, x0 + cut_w, y0 + cut_h), (0, 0, width, height), size)
     if fit == "pad":
         scale = min(width / w, height / h)
-        in_w, in_h = min(width, round(w * scale)), min(height, round(h * scale))
+        in_w, in_h = max(1, min(width, round(w * scale))), max(1, min(height, round(h * scale)))
         x0, y0 = (width - in_w) // 2, (height - in_h) // 2
         return Framing((0, 0, w, h), (x0, y0, x0 + in_w, y0 + in_h), size)
     raise ValueError(f"unknown fit {fit!r}: expected one of {', '.join(FITS)}")
