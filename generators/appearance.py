@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,8 +18,6 @@ SOFT_EDGE = 4
 
 NARROWEST = 0.34
 """Width of the finest crack that is drawn, in px."""
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Look:
     softness
         Sigma of the blur of the crack's edge in px.
     dirt
-        Strength of a halo in the crack's own colour; negative: the overshoot of a sharpened photograph.
+        Strength of a halo in the crack's own colour.
     lift, lift_from
         Strength of the bright rim of a lifted edge and the dark one opposite, and (x, y) where the light is.
     grain
@@ -71,7 +70,7 @@ def profile(network: Network, look: Look, *, rng: np.random.Generator) -> tuple[
     strands, points = len(network.lengths), len(network.points)
     spread = np.exp(rng.standard_normal(strands, np.float32) * np.float32(look.width_spread))
     fade = 1 - 0.35 * rng.random(strands, np.float32)
-    wobble = _along(rng.standard_normal((2, points // 4 + 8), np.float32), points) * np.float32(
+    wobble = _along(rng.standard_normal((2, points // 8 + 8), np.float32), points) * np.float32(
         look.unevenness
     )
     rank, taper = network.generation, _taper(network)
@@ -95,9 +94,9 @@ def younger(network: Network, width: Floats, age: float) -> Floats:
 
 
 def _along(noise: Floats, points: int) -> Floats:
-    """Stretch noise fourfold along its last axis: it changes over some 8 px of a crack."""
+    """Stretch noise eightfold along its last axis: it changes over some 16 px of a crack."""
     length = noise.shape[1]
-    at = np.arange(points, dtype=np.float32) / 4 + 1
+    at = np.arange(points, dtype=np.float32) / 8 + 1
     low = at.astype(np.int64)
     part = at - low
     below, above = noise[:, np.minimum(low, length - 2)], noise[:, np.minimum(low + 1, length - 1)]
@@ -128,24 +127,39 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     (H, W, 3) uint8 RGB; equal to `image` farther than `SOFT_EDGE` px from the mask.
     """
     zone = near(drawing.mask, SOFT_EDGE)
-    at = np.flatnonzero(zone)
-    speckle = rng.integers(-128, 128, len(at), np.int8).astype(np.float32) / 128
-    if not len(at):
-        return image.copy()
-    paint = image.reshape(-1, 3)[at].astype(np.float32)
-    around = np.asarray(cv2.blur(image, (9, 9)), np.uint8).reshape(-1, 3)[at].astype(np.float32)
-    opacity = _opacity(drawing.opacity, look).ravel()[at] * (1 + look.grain * speckle)
-    light = _shows_light(around @ _LUMA, look.flip)[:, None]
-    colour = light * (around + np.array(look.light, np.float32)) + (1 - light) * around * np.array(
-        look.dark, np.float32
-    )
-    changed = paint + (colour - paint) * np.clip(opacity, -0.25, 1)[:, None]
+    around = np.asarray(cv2.blur(image, (9, 9)), np.uint8)
+    luminance = np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2GRAY), np.uint8)
+    levels = np.arange(256, dtype=np.float32)[:, None]
+    colour = lookup(around, levels * np.array(look.dark, np.float32))
+    shows_light = luminance < look.flip
+    if shows_light.any():
+        light = lookup(around, levels + np.array(look.light, np.float32))
+        colour = np.asarray(cv2.copyTo(light, shows_light.view(np.uint8), colour), np.uint8)
+    opacity = _opacity(drawing.opacity, look, rng) * zone
+    damaged = blend(image, colour, opacity)
     if look.lift:
-        relief = _relief(drawing.opacity, look).ravel()[at] * (1 - np.clip(opacity, 0, 1))
-        changed += (relief * (8 + 0.35 * (around @ _LUMA)))[:, None]
-    damaged = image.reshape(-1, 3).copy()
-    damaged[at] = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
-    return damaged.reshape(image.shape)
+        shown = _relief(drawing.opacity, look) * (256 - opacity) * (8 + 0.35 * luminance) / 256 * zone
+        damaged = add(damaged, [np.asarray(shown, np.float32)] * 3)
+    return damaged
+
+
+def lookup(image: Image, table: Floats) -> Image:
+    """Map levels of each channel by a table: (H, W, 3) uint8, (256, 3) rounded and clipped to 0-255."""
+    levels = np.clip(np.rint(table), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(image, levels[None]), np.uint8)
+
+
+def blend(image: Image, colour: Image, opacity: npt.NDArray[np.uint16]) -> Image:
+    """Blend in integers, alike on every machine: (H, W, 3) uint8 twice, (H, W) 0-256."""
+    share = np.asarray(cv2.merge([opacity] * 3), np.uint16)
+    mixed = image * (np.uint16(256) - share) + colour * share + np.uint16(128)
+    return np.asarray(mixed >> np.uint16(8), np.uint8)
+
+
+def add(image: Image, levels: Sequence[Floats]) -> Image:
+    """Add levels, one (H, W) plane for each channel, and clip to 0-255."""
+    planes = np.asarray(cv2.merge([np.rint(plane).astype(np.int16) for plane in levels]), np.int16)
+    return np.asarray(cv2.add(image, planes, dtype=cv2.CV_8U), np.uint8)
 
 
 def near(mask: Mask, distance: int) -> Mask:
@@ -154,22 +168,19 @@ def near(mask: Mask, distance: int) -> Mask:
     return np.asarray(cv2.dilate(mask.view(np.uint8), square), np.uint8) > 0
 
 
-def _opacity(drawn: Grey, look: Look) -> Floats:
-    """Opacity with its soft edge, and dirt or overshoot beside it; (H, W), about [-0.3, 1.2]."""
-    soft = np.asarray(cv2.GaussianBlur(drawn, (5, 5), look.softness), np.float32) * np.float32(1 / 255)
-    if not look.dirt:
-        return soft
-    wide = np.asarray(cv2.GaussianBlur(drawn, (7, 7), 1.6), np.float32) * np.float32(1 / 255)
-    return soft + np.float32(look.dirt) * (wide if look.dirt > 0 else wide - soft)
-
-
-def _shows_light(luminance: npt.NDArray[np.float32], flip: float) -> Floats:
-    """Share of the light polarity: 1 on dark paint, 0 on light paint, a short way between around `flip`."""
-    return np.clip((flip - luminance) / 12 + 0.5, 0, 1).astype(np.float32)
+def _opacity(drawn: Grey, look: Look, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Opacity 0-256 with its soft edge, dirt beside it and grain in it, (H, W)."""
+    soft = cv2.GaussianBlur(drawn, (5, 5), look.softness)
+    if look.dirt:
+        soft = cv2.addWeighted(soft, 1.0, cv2.GaussianBlur(drawn, (7, 7), 1.6), look.dirt, 0.0)
+    grain = np.uint16(256 * look.grain) * rng.integers(0, 256, drawn.shape, np.uint8) >> np.uint16(8)
+    filled = np.uint16(256 - 128 * look.grain) + grain
+    return np.asarray(np.minimum((np.asarray(soft, np.uint32) * filled + 128) >> 8, 256), np.uint16)
 
 
 def _relief(drawn: Grey, look: Look) -> Floats:
     """Light and shade of lifted edges, (H, W) in about [-1, 1] times the lift."""
-    bank = np.asarray(cv2.GaussianBlur(drawn, (5, 5), 1.0), np.float32) * np.float32(1 / 255)
+    bank = np.asarray(cv2.GaussianBlur(drawn, (5, 5), 1.0), np.int16)
     dx, dy = look.lift_from
-    return np.float32(look.lift) * (np.roll(bank, (-dy, -dx), (0, 1)) - np.roll(bank, (dy, dx), (0, 1)))
+    rise = np.roll(bank, (-dy, -dx), (0, 1)) - np.roll(bank, (dy, dx), (0, 1))
+    return np.asarray(rise * np.float32(look.lift / 255), np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from generators import appearance
@@ -97,7 +98,7 @@ class NetworkParameters:
     sway: Range = between(0, 2, (0.15, 0.35))
     bend: Range = between(0, 0.1, (0.001, 0.003))
     reach: Range = between(0.1, 100, (4.0, 8.0))
-    tiring: Range = between(0, 1, (0.35, 0.42))
+    tiring: Range = between(0, 1, (0.25, 0.33))
     capture: Range = between(0, 50, (4.0, 6.0))
     crossing: Range = between(0, 1, (0.0, 0.01))
     spurs: Range = between(0, 10, (0.0, 0.1))
@@ -187,10 +188,10 @@ def draw_look(parameters: NetworkParameters, clean: Image, rng: np.random.Genera
     x, y = rng.choice([-1, 1], 2)
     return Look(
         width=log_uniform(parameters.width, rng),
-        flip=draw_flip(float(clean.mean()), rng),
+        flip=draw_flip(sum(cv2.mean(clean)) / 3, rng),
         dark=draw_dark(rng),
         light=draw_light(rng),
-        dirt=uniform((-0.3, 0.15), rng),
+        dirt=uniform((0.0, 0.2), rng),
         lift=uniform((0.3, 1.0), rng) if rng.random() < parameters.lifted else 0.0,
         lift_from=(int(x), int(y)),
         grain=uniform((0.05, 0.4), rng),
@@ -246,7 +247,7 @@ STYLES = {
                 jag=(0.05, 0.15),
                 kink=(0.05, 0.15),
                 sway=(0.05, 0.15),
-                tiring=(0.45, 0.52),
+                tiring=(0.3, 0.38),
                 width=(1.0, 1.7),
                 width_decay=(0.7, 0.8),
             ),
@@ -258,12 +259,12 @@ STYLES = {
             "French paintings on canvas: curved cracks, islands larger and less regular than elsewhere.",
             NetworkParameters(
                 spacing=(120.0, 150.0),
-                order=(8.0, 12.0),
+                order=(10.0, 14.0),
                 across=(0.16, 0.26),
                 obedience=(0.5, 0.6),
                 sway=(0.2, 0.4),
                 bend=(0.004, 0.008),
-                tiring=(0.28, 0.36),
+                tiring=(0.22, 0.3),
                 width=(1.6, 3.0),
             ),
         ),
@@ -277,7 +278,8 @@ STYLES = {
                 order=(14.0, 20.0),
                 across=(0.1, 0.2),
                 obedience=(0.5, 0.7),
-                tiring=(0.46, 0.54),
+                tiring=(0.31, 0.39),
+                fill=(0.95, 1.0),
             ),
         ),
         _style(
@@ -293,7 +295,7 @@ STYLES = {
                 obedience=(0.6, 0.8),
                 jag=(0.25, 0.4),
                 kink=(0.25, 0.4),
-                tiring=(0.42, 0.5),
+                tiring=(0.36, 0.44),
                 width_decay=(0.6, 0.72),
             ),
         ),

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from generators.appearance import add
 from generators.networks import Floats
 from generators.triplets import Image, Size
 
@@ -30,7 +31,7 @@ class Surface:
     strokes, stroke_length, stroke_width
         Standard deviation of the brush strokes' tone; their size in px.
     ridges
-        Of the light and shade on their relief.
+        Of the light and shade on their relief; there are none without strokes.
     weave, thread
         Amplitude of the canvas weave, and px per thread.
     blotches
@@ -67,48 +68,45 @@ class Surface:
 
 def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats:
     """Relief and tone of a paint surface in grey levels, (H, W) float32 about 0."""
-    w, h = size
-    plane = np.zeros((h, w), np.float32)
-    if surface.strokes or surface.ridges:
-        strokes = _strokes(size, surface, rng)
+    patches = smooth_noise(size, surface.direction, 60.0, 25.0, rng)
+    plane = patches * np.float32(surface.blotches)
+    if surface.strokes:
+        strokes = _strokes(size, surface, patches, rng)
         plane += strokes * np.float32(surface.strokes)
         plane[1:] += (strokes[1:] - strokes[:-1]) * np.float32(surface.ridges * surface.stroke_width)
-    if surface.blotches:
-        plane += smooth_noise(size, surface.direction, 60.0, 25.0, rng) * np.float32(surface.blotches)
     if surface.weave:
         plane += _weave(size, surface, rng)
-    if surface.coarse_grain:
-        coarse = smooth_noise(size, surface.direction + 0.5, 2.6, 2.0, rng)
-        plane += coarse * np.float32(surface.coarse_grain)
-    if surface.grain:
-        plane += noise((h, w), rng) * np.float32(surface.grain)
-    if surface.salt:
-        plane += noise((h, w), rng) ** 3 * np.float32(surface.salt / 3)
+    plane += smooth_noise(size, surface.direction + 0.5, 2.6, 2.0, rng, scale=surface.coarse_grain)
+    plane += noise(plane.shape, rng, _NORMAL * surface.grain + _NORMAL**3 * (surface.salt / 3))
     if surface.hairs or surface.specks:
         plane += _marks(size, surface, rng)
     return plane
 
 
-def _strokes(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
+def _strokes(size: Size, surface: Surface, patches: Floats, rng: np.random.Generator) -> Floats:
     """Brush strokes at two scales, here strong and there faint, their direction not quite the same."""
     length, width = surface.stroke_length, surface.stroke_width
     fine = smooth_noise(size, surface.direction, length, width, rng)
     turn = float(rng.normal(0, 0.12))
     broad = smooth_noise(size, surface.direction + turn, length * 1.7, width * 2.7, rng)
-    patches = smooth_noise(size, surface.direction, 55.0, 30.0, rng)
     strength = np.clip(0.75 + 0.6 * patches, 0.05, 2)
     return np.asarray((0.75 * fine + 0.5 * broad) * strength, np.float32)
 
 
-def noise(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
-    """Return normal noise of unit variance in 256 levels: made of random bytes, alike on every machine."""
-    return np.asarray(_NORMAL[rng.integers(0, 256, shape, np.uint8)])
+def noise(shape: tuple[int, ...], rng: np.random.Generator, levels: Floats = _NORMAL) -> Floats:
+    """Return noise of 256 equally frequent levels: random bytes are alike on every machine."""
+    return np.asarray(cv2.LUT(rng.integers(0, 256, shape, np.uint8), levels.astype(np.float32)), np.float32)
 
 
 def smooth_noise(
-    size: Size, direction: float, length: float, width: float, rng: np.random.Generator
+    size: Size, direction: float, length: float, width: float, rng: np.random.Generator, scale: float = 1.0
 ) -> Floats:
-    """Smooth noise of unit variance, stretched along a direction: `length` and `width` px to a grain."""
+    """Smooth noise of standard deviation `scale`, stretched along a direction.
+
+    Returns
+    -------
+    (H, W) float32; a grain is `length` px along the direction and `width` px across.
+    """
     w, h = size
     diagonal = float(np.hypot(w, h))
     columns, rows = int(diagonal / length) + 4, int(diagonal / width) + 4
@@ -119,7 +117,8 @@ def smooth_noise(
     to_grains[:, 2] = np.array([columns / 2, rows / 2]) - to_grains[:, :2] @ np.array([w / 2, h / 2])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     plane = cv2.warpAffine(grains, to_grains, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-    return (np.asarray(plane, np.float32) - 128) * np.float32(1 / 21)
+    levels = (np.arange(256, dtype=np.float32) - 128) * np.float32(scale / 21)
+    return np.asarray(cv2.LUT(plane, levels), np.float32)
 
 
 def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
@@ -182,14 +181,16 @@ def _hair(
 def lay(image: Image, surface: Surface, *, rng: np.random.Generator) -> Image:
     """Give paint a surface; it shows less on dark paint. (H, W, 3) uint8 RGB in and out."""
     size = image.shape[1], image.shape[0]
-    luminance = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
-    seen = (0.3 + luminance * np.float32(0.7 / 110)).clip(0, 1.4)
-    shown = image + (texture(size, surface, rng=rng) * seen)[..., None]
+    luminance = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    levels = np.arange(256, dtype=np.float32)
+    seen = cv2.LUT(luminance, np.minimum(0.3 + levels * np.float32(0.7 / 110), 1.4))
+    red = green = blue = np.asarray(texture(size, surface, rng=rng) * seen, np.float32)
     if surface.stain:
         stain = smooth_noise(size, surface.direction, surface.stain_size * 2, surface.stain_size, rng)
-        stain = np.where(stain > 0, stain**2, stain * 0.3) * luminance * np.float32(surface.stain / 100)
-        shown += stain[..., None] * np.array([0.0, -0.4, -1.0], np.float32)
-    return np.asarray(np.clip(np.rint(shown), 0, 255), np.uint8)
+        stain = np.where(stain > 0, stain**2, stain * 0.3)
+        stain *= np.asarray(cv2.LUT(luminance, levels * np.float32(surface.stain / 100)), np.float32)
+        green, blue = green - 0.4 * stain, blue - stain
+    return add(image, [red, green, blue])
 
 
 def wear(image: Image, quality: int, sharpening: float) -> Image:

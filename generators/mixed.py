@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from generators import appearance, grounds
@@ -115,7 +116,7 @@ def _cracked(
     if photograph != Photograph():
         clean, damaged = photograph.of(clean), photograph.of(damaged)
         near = appearance.near(drawing.mask, appearance.SOFT_EDGE)
-        damaged = np.where(near[..., None], damaged, clean)
+        damaged = np.asarray(cv2.copyTo(damaged, near.view(np.uint8), clean.copy()), np.uint8)
     return Triplet(clean, drawing.mask.astype(np.uint8), damaged, meta)
 
 
@@ -148,7 +149,9 @@ def come_near(habit: Habit, look: Look, p: MixedParameters, rng: np.random.Gener
         softness=uniform((0.25, 0.6), rng),
         grain=uniform((0.1, 0.8), rng),
     )
-    return replace(habit, generations=int(rng.integers(2, 6))), look
+    # No network is finer than some 14 px between cracks.
+    finest = 1 + int(np.log(habit.spacing / 14) / -np.log(habit.refinement))
+    return replace(habit, generations=min(int(rng.integers(2, 6)), finest)), look
 
 
 def close_up_ground(
@@ -165,7 +168,7 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
 
     (H, W, 3) uint8 RGB in and out.
     """
-    mean = view.mean(axis=(0, 1), dtype=np.float32)
+    mean = np.array(cv2.mean(view)[:3], np.float32)
     target = uniform((7, 34), rng) if rng.random() < dark_share else uniform((70, 215), rng)
     gain = target / max(12.0, float(mean.mean()))
     contrast = np.float32(uniform((0.15, 0.8), rng) * min(1.0, gain))
@@ -174,9 +177,7 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
     base = (
         np.minimum(target + (mean - mean.mean()) * np.float32(gain * uniform((0.3, 1.0), rng)), 245) * varnish
     )
-    table = base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast
-    table = np.clip(np.rint(table), 0, 255).astype(np.uint8)
-    return np.stack([table[:, c][view[..., c]] for c in range(3)], axis=-1)
+    return appearance.lookup(view, base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast)
 
 
 def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
@@ -188,13 +189,13 @@ def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
 
 def draw_surface(rng: np.random.Generator) -> grounds.Surface:
     """Draw a paint surface: smooth or brushy, on a woven ground or not, clean or specked."""
-    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.6, 0.3, 0.6, 0.3, 0.6, 0.5)
+    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.65, 0.3, 0.6, 0.3, 0.6, 0.5)
     return grounds.Surface(
         direction=uniform((0, np.pi), rng),
-        strokes=uniform((1.5, 8), rng) if brushy else uniform((0, 1.5), rng),
+        strokes=uniform((1.0, 8), rng) if brushy else 0.0,
         stroke_length=log_uniform((8, 70), rng),
         stroke_width=log_uniform((1.2, 5), rng),
-        ridges=uniform((0, 2), rng) if brushy else 0.0,
+        ridges=uniform((0, 2), rng),
         weave=uniform((1.5, 8), rng) if woven else 0.0,
         thread=log_uniform((3, 9), rng),
         blotches=uniform((0, 7), rng),
@@ -216,8 +217,8 @@ MIXED = Recipe(
     "all styles, whole paintings and close-ups, hard negatives, some without a crack",
     "For training detectors: draws among the five styles and over their parameters. Most triplets are "
     "close-ups, dark and light, from hairlines to gaping cracks, on brushy, woven, noisy, JPEG-worn and "
-    "nearly black paint; brush ridges, weave, hair-thin painted lines, pits and dust in the clean image are there "
-    "to be mistaken for cracks; some triplets have no crack at all.",
+    "nearly black paint; brush ridges, weave, hair-thin painted lines, pits and dust in the clean image are "
+    "there to be mistaken for cracks; some triplets have no crack at all.",
     MixedParameters(),
     draw,
     appearance.SOFT_EDGE,

@@ -34,10 +34,7 @@ STEP = 2.0
 MARGIN = 12
 """How far outside the picture cracks still grow, in px, so that its border cuts them."""
 
-WAVES = 2
-"""In how many goes a generation opens: only older cracks are met at right angles."""
-
-ROUNDS = 3
+ROUNDS = 2
 """How often sisters of a generation are cut by one another."""
 
 CLEARANCE = 5
@@ -181,9 +178,9 @@ class _Ground:
 
     def cells(self, x: Floats, y: Floats) -> Ints:
         """Return the flat px numbers of points, the outermost px standing in for all beyond."""
-        column = np.clip(x.astype(np.int32) + MARGIN, 1, self.width - 2)
-        row = np.clip(y.astype(np.int32) + MARGIN, 1, self.height - 2)
-        return (row * self.width + column).astype(np.int64)
+        column = np.minimum(np.maximum(x.astype(np.int64) + MARGIN, 1), self.width - 2)
+        row = np.minimum(np.maximum(y.astype(np.int64) + MARGIN, 1), self.height - 2)
+        return row * self.width + column
 
     def inside(self, x: Floats, y: Floats) -> Flags:
         """Tell whether points lie in the picture or its margin."""
@@ -197,7 +194,7 @@ class _Ground:
 
     def survey(self) -> None:
         """Measure the distance to the nearest crack at every second px; cracks are 3 px wide here."""
-        whole = (self.owner == 0).astype(np.uint8).reshape(self.height, self.width)[::2, ::2]
+        whole = (self.owner.reshape(self.height, self.width)[::2, ::2] == 0).view(np.uint8)
         if whole.all():
             self.distance = np.full(whole.shape, np.float32(1e4))
         else:
@@ -253,8 +250,10 @@ def grow(size: Size, habit: Habit, *, rng: np.random.Generator) -> Network:
     total = habit.generations + 1
     for generation in range(habit.generations):
         spacing = habit.spacing * habit.refinement**generation
-        later = replace(habit, tiring=habit.tiring * 2 * generation / max(1, habit.generations - 1))
-        for _ in range(WAVES):
+        tiring = min(1.0, habit.tiring * 2 * generation / max(1, habit.generations - 1))
+        # Later cracks meet something soon: longer free paths would be drawn for nothing.
+        later = replace(habit, tiring=tiring, reach=min(habit.reach, 3.0)) if generation else habit
+        for _ in range(_waves(generation)):
             ground.survey()
             x, y, heading = _seeds(ground, habit, spacing, generation, rng)
             both_ways = np.concatenate([heading, heading + np.float32(np.pi)])
@@ -267,11 +266,16 @@ def grow(size: Size, habit: Habit, *, rng: np.random.Generator) -> Network:
     return ground.network()
 
 
+def _waves(generation: int) -> int:
+    """In how many goes a generation opens: only older cracks are met at right angles."""
+    return 2 if generation < 2 else 1
+
+
 def _seeds(
     ground: _Ground, habit: Habit, spacing: float, generation: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Jittered sites in paint that is whole enough, and the heading of the crack that opens at each."""
-    pitch = spacing * np.sqrt(WAVES)
+    pitch = spacing * np.sqrt(_waves(generation))
     columns, rows = (max(1, round(side / pitch)) for side in (ground.width, ground.height))
     sites = rng.random((3, rows * columns), np.float32)
     x = (np.tile(np.arange(columns), rows) + sites[0]) * np.float32(ground.width / columns) - MARGIN
@@ -305,7 +309,7 @@ def _free_paths(
     n = len(heading)
     tired = rng.random(n) < habit.tiring
     limit = np.where(
-        tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.6, 1.4, n) * habit.reach * spacing
+        tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.75, 1, n) * habit.reach * spacing
     )
     limit = np.maximum(np.rint(limit / STEP), 3).astype(np.int64)
     steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(*ground.size) / STEP))
@@ -359,8 +363,8 @@ def _settle(
 def _meet_older(ground: _Ground, paths: _Paths, crosses: Flags, capture: float) -> Ints:
     """At which step each path comes near an older crack (or S), (n,)."""
     bottom, right = ground.distance.shape[0] - 1, ground.distance.shape[1] - 1
-    column = np.clip((paths.x.astype(np.int32) + MARGIN) // 2, 0, right)
-    row = np.clip((paths.y.astype(np.int32) + MARGIN) // 2, 0, bottom)
+    column = np.minimum(np.maximum((paths.x.astype(np.int64) + MARGIN) >> 1, 0), right)
+    row = np.minimum(np.maximum((paths.y.astype(np.int64) + MARGIN) >> 1, 0), bottom)
     near = ground.distance[row, column] < capture
     clearance = CLEARANCE + int(2 * capture / STEP)
     near[:, : 1 + int(capture / STEP)] = False
@@ -419,7 +423,9 @@ def _meet_sisters(
 
 def _first(flags: Flags) -> Ints:
     """Index of the first True of each row, or the row's length."""
-    return np.asarray(np.where(flags.any(axis=1), flags.argmax(axis=1), flags.shape[1]), np.int64)
+    first = flags.argmax(axis=1)
+    found = flags[np.arange(len(flags)), first]
+    return np.asarray(np.where(found, first, flags.shape[1]), np.int64)
 
 
 def _first_not_crossed(flags: Flags, crosses: Flags, clearance: int) -> Ints:

@@ -11,13 +11,11 @@ import numpy.typing as npt
 from generators.networks import Floats, Network
 from generators.triplets import Mask
 
-SUPERSAMPLING = 3
-"""Lines are drawn this much larger and averaged down: widths come in thirds of a px."""
+SUPERSAMPLING = 4
+"""Lines are drawn this much larger and averaged down: widths come in odd quarters of a px."""
 
-GREYS = 16
+GREYS = 8
 """Levels of strength that are told apart."""
-
-_THICK = 4096
 
 Grey = npt.NDArray[np.uint8]
 
@@ -50,25 +48,25 @@ def draw_network(network: Network, width: Floats, strength: Floats) -> Drawing:
     """
     w, h = network.size
     fine = np.zeros((h * SUPERSAMPLING, w * SUPERSAMPLING), np.uint8)
-    thickness = np.where(width > 0, np.maximum(np.rint(width * SUPERSAMPLING), 1), 0).astype(np.int64)
-    grey = np.clip(np.rint(strength * GREYS), 1, GREYS).astype(np.int64)
-    for key, lines in _runs(network, grey * _THICK + thickness, SUPERSAMPLING):
-        level, thick = divmod(key, _THICK)
-        if thick:
-            cv2.polylines(fine, lines, False, level * 255 // GREYS, thick, cv2.LINE_8, 4)
+    # OpenCV draws thickness 2, 4, 6, ... as 3, 5, 7, ... px, and 3, 5, ... wider still.
+    thickness = np.where(width > 0, np.maximum(2 * np.rint((width * SUPERSAMPLING - 1) / 2), 1), 0)
+    for thick, lines in _runs(network, thickness.astype(np.int64), SUPERSAMPLING):
+        cv2.polylines(fine, lines, False, 255, thick, cv2.LINE_8, 4)
     centre = np.zeros((h, w), np.uint8)
-    for drawn, lines in _runs(network, (thickness > 0).astype(np.int64), 1):
-        if drawn:
-            cv2.polylines(centre, lines, False, 255, 1, cv2.LINE_8, 4)
-    covered = cv2.threshold(fine, 0, 255, cv2.THRESH_BINARY)[1]
-    opacity, covered = (cv2.resize(a, (w, h), interpolation=cv2.INTER_AREA) for a in (fine, covered))
-    return Drawing(np.asarray(opacity, np.uint8), (covered >= 128) | (centre > 0))
+    grey = np.where(width > 0, np.maximum(np.rint(strength * GREYS), 1), 0)
+    for level, lines in _runs(network, grey.astype(np.int64), 1):
+        cv2.polylines(centre, lines, False, level * 255 // GREYS, 1, cv2.LINE_8, 4)
+    covered = np.asarray(cv2.resize(fine, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
+    reach = 2 * int(np.ceil(width.max(initial=0) / 2)) + 3
+    shown = cv2.dilate(centre, np.ones((reach, reach), np.uint8))
+    opacity = np.asarray(cv2.multiply(covered, shown, scale=1 / 255), np.uint8)
+    return Drawing(opacity, (covered >= 128) | (centre > 0))
 
 
 def _runs(
     network: Network, key: npt.NDArray[np.int64], scale: int
 ) -> list[tuple[int, list[npt.NDArray[np.int32]]]]:
-    """Runs of points of equal key, in 1/16 px of a grid `scale` times as fine, gathered by key, rising."""
+    """Runs of points of equal key above 0, in 1/16 px of a grid `scale` times as fine, by rising key."""
     # Half a px: the centre of the first px of the picture is 0.5 here, and 0 for OpenCV.
     points = np.rint(network.points * (16 * scale)).astype(np.int32) - 8
     strand = np.repeat(np.arange(len(network.lengths)), network.lengths)
@@ -80,5 +78,6 @@ def _runs(
     goes_on = np.append(strand[stop[:-1] - 1] == strand[stop[:-1]], False)
     groups: dict[int, list[npt.NDArray[np.int32]]] = {}
     for k, a, b in zip(key[start].tolist(), start.tolist(), (stop + goes_on).tolist(), strict=True):
-        groups.setdefault(k, []).append(points[a:b])
+        if k:
+            groups.setdefault(k, []).append(points[a:b])
     return sorted(groups.items())
