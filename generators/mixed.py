@@ -49,9 +49,9 @@ class MixedParameters:
 
     clean_share: float = between(0, 1, 0.08)
     close_ups: float = between(0, 1, 0.7)
-    zoom: Range = between(0.1, 32, (1.0, 5.0))
+    zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
-    spacing: Range = between(8, 4096, (26.0, 120.0))
+    spacing: Range = between(8, 4096, (22.0, 100.0))
     width: Range = between(0.34, 64, (0.7, 1.9))
     gaping_share: float = between(0, 1, 0.15)
     jpeg_share: float = between(0, 1, 0.5)
@@ -124,7 +124,7 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
     """Widen a style's habit beyond what the style itself draws."""
     return replace(
         habit,
-        bend=habit.bend * log_uniform((0.5, 2), rng),
+        bend=habit.bend * log_uniform((0.5, 1.5), rng),
         jag=uniform((0.05, 0.35), rng),
         kink=uniform((0.05, 0.4), rng),
         sway=uniform((0.02, 0.25), rng),
@@ -171,7 +171,7 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
     mean = np.array(cv2.mean(view)[:3], np.float32)
     target = uniform((7, 34), rng) if rng.random() < dark_share else uniform((70, 215), rng)
     gain = target / max(12.0, float(mean.mean()))
-    contrast = np.float32(uniform((0.15, 0.8), rng) * min(1.0, gain))
+    contrast = np.float32(uniform((0.05, 0.5), rng) * min(1.0, gain))
     yellowed = rng.random() ** 2
     varnish = np.array([1, 1 - 0.12 * yellowed, 1 - 0.4 * yellowed], np.float32)
     base = (
@@ -189,7 +189,7 @@ def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
 
 def draw_surface(rng: np.random.Generator) -> grounds.Surface:
     """Draw a paint surface: smooth or brushy, on a woven ground or not, clean or specked."""
-    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.65, 0.3, 0.6, 0.3, 0.6, 0.5)
+    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.65, 0.3, 0.6, 0.3, 0.5, 0.5)
     return grounds.Surface(
         direction=uniform((0, np.pi), rng),
         strokes=uniform((1.0, 8), rng) if brushy else 0.0,
@@ -199,7 +199,7 @@ def draw_surface(rng: np.random.Generator) -> grounds.Surface:
         weave=uniform((1.5, 8), rng) if woven else 0.0,
         thread=log_uniform((3, 9), rng),
         blotches=uniform((0, 7), rng),
-        stain=uniform((0, 9), rng) if stained else 0.0,
+        stain=uniform((0, 4), rng) if stained else 0.0,
         stain_size=log_uniform((5, 40), rng),
         grain=uniform((0.3, 5), rng),
         coarse_grain=uniform((0.3, 6), rng),
