@@ -16,7 +16,7 @@ from generators.triplets import Image, Mask
 SOFT_EDGE = 4
 """How far from the mask a crack may change the painting, in px: its own soft edge, dirt, a lifted rim."""
 
-NARROWEST = 0.34
+NARROWEST = 0.5
 """Width of the finest crack that is drawn, in px."""
 
 
@@ -78,7 +78,7 @@ def profile(network: Network, look: Look, *, rng: np.random.Generator) -> tuple[
     strength = (look.strength * np.float32(look.strength_decay) ** rank * fade).astype(np.float32)
     width = np.repeat(width, network.lengths) * np.maximum(1 + wobble[0], 0.4) * np.sqrt(taper)
     strength = np.repeat(strength, network.lengths) * (1 + 1.4 * wobble[1]) * (0.3 + 0.7 * taper)
-    return np.maximum(width, NARROWEST).astype(np.float32), np.clip(strength, 0.25, 1).astype(np.float32)
+    return np.maximum(width, NARROWEST).astype(np.float32), np.clip(strength, 0.35, 1).astype(np.float32)
 
 
 def younger(network: Network, width: Floats, age: float) -> Floats:

@@ -210,13 +210,13 @@ def draw_flip(luminance: float, rng: np.random.Generator) -> float:
 
 def draw_dark(rng: np.random.Generator) -> tuple[float, float, float]:
     """Draw factors from paint to dark crack: browner than the paint, as dirt and old varnish are."""
-    level, warmth = uniform((0.15, 0.68), rng), uniform((0, 0.4), rng)
+    level, warmth = uniform((0.12, 0.62), rng), uniform((0, 0.4), rng)
     return level * (1 + warmth * 0.5), level, level * (1 - warmth)
 
 
 def draw_light(rng: np.random.Generator) -> tuple[float, float, float]:
     """Draw levels from paint to light crack: chalk, lead white or brown dust."""
-    level, warmth = log_uniform((18, 95), rng), uniform((-0.1, 0.7), rng)
+    level, warmth = log_uniform((22, 95), rng), uniform((-0.1, 0.7), rng)
     return level * (1 + warmth * 0.3), level, level * (1 - warmth * 0.7)
 
 

@@ -52,7 +52,7 @@ class MixedParameters:
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
     spacing: Range = between(8, 4096, (22.0, 100.0))
-    width: Range = between(0.34, 64, (0.7, 1.9))
+    width: Range = between(0.34, 64, (0.85, 2.2))
     gaping_share: float = between(0, 1, 0.15)
     jpeg_share: float = between(0, 1, 0.5)
     age: float = between(0.001, 1, 1.0)
@@ -132,7 +132,7 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
         order=log_uniform((0.4, 30), rng),
         across=uniform((0.05, 0.5), rng),
         fill=uniform((0.6, 1), rng),
-        tiring=0.4 * rng.random() ** 2,
+        tiring=0.6 * rng.random() ** 1.5,
         doubling=uniform((0, 0.1), rng),
     )
 
@@ -174,9 +174,9 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
     contrast = np.float32(uniform((0.05, 0.5), rng) * min(1.0, gain))
     yellowed = rng.random() ** 2
     varnish = np.array([1, 1 - 0.12 * yellowed, 1 - 0.4 * yellowed], np.float32)
-    base = (
-        np.minimum(target + (mean - mean.mean()) * np.float32(gain * uniform((0.3, 1.0), rng)), 245) * varnish
-    )
+    # A hue that would show as a grey on dark paint must not glow on light paint.
+    hue = np.clip(mean / max(12.0, float(mean.mean())), 0.45, 1.5) - 1
+    base = np.minimum(target * (1 + hue * np.float32(uniform((0.3, 1.0), rng))), 245) * varnish
     return appearance.lookup(view, base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast)
 
 
@@ -201,8 +201,8 @@ def draw_surface(rng: np.random.Generator) -> grounds.Surface:
         blotches=uniform((0, 7), rng),
         stain=uniform((0, 4), rng) if stained else 0.0,
         stain_size=log_uniform((5, 40), rng),
-        grain=uniform((0.3, 5), rng),
-        coarse_grain=uniform((0.3, 6), rng),
+        grain=uniform((0.3, 4), rng),
+        coarse_grain=uniform((0.3, 4.5), rng),
         salt=uniform((0.5, 4), rng) if salted else 0.0,
         hairs=int(rng.integers(3, 40)) if hairy else 0,
         specks=int(log_uniform((5, 260), rng)) if specked else 3,
