@@ -114,7 +114,8 @@ class Network:
     first
         (S + 1,) int64, where each strand begins in `points`.
     birth
-        (P,) float32 in [0, 1], when the crack reached the point.
+        (P,) float32 in [0, 1], when the crack reached the point. Time passes as its own square: the few
+        primaries take as long as several of the later generations.
     generation
         (S,) int64; spurs and double lines have the generation of their kind, not of their host.
     crack
@@ -236,7 +237,7 @@ class _Ground:
         return Network(
             self.points,
             np.cumsum(lengths),
-            np.concatenate([np.zeros(0, np.float32), *self.birth]),
+            np.sqrt(np.concatenate([np.zeros(0, np.float32), *self.birth])),
             np.concatenate([np.zeros(0, np.int64), *self.generation]),
             np.concatenate([np.zeros(0, np.int64), *self.crack]),
             np.concatenate([np.zeros(0, np.bool_), *self.dead]),
