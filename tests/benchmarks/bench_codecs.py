@@ -102,11 +102,14 @@ def main() -> None:
     raw = SIZE[0] * SIZE[1] * 3 / 1e3
     found = {name: measure(encode, pictures) for name, encode in CODECS.items()}
     base = next(iter(found.values()))
-    print(f"{len(pictures)} pictures of {SIZE[0]} x {SIZE[1]} px, {raw:.0f} kB each uncompressed\n")
-    print("| codec | encode, ms | x | decode, ms | kB | x | of uncompressed |\n|---|---|---|---|---|---|---|")
+    lines = [
+        f"{len(pictures)} pictures of {SIZE[0]} x {SIZE[1]} px, {raw:.0f} kB each uncompressed\n",
+        "| codec | encode, ms | x | decode, ms | kB | x | of uncompressed |\n|---|---|---|---|---|---|---|",
+    ]
     for name, m in found.items():
         times = f"{m.encode:.1f} | {m.encode / base.encode:.1f} | {m.decode:.1f}"
-        print(f"| {name} | {times} | {m.size:.0f} | {m.size / base.size:.2f} | {m.size / raw:.0%} |")
+        lines.append(f"| {name} | {times} | {m.size:.0f} | {m.size / base.size:.2f} | {m.size / raw:.0%} |")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def _framed(painting: Image) -> Image:

@@ -1,4 +1,4 @@
-"""Time of the metrics on one 1,500 x 1,000 px picture, and of the bootstrap: best of several turns in one run.
+"""Time of the metrics on one 1,500 x 1,000 px picture, and of the bootstrap: best of some turns in one run.
 
     python tests/benchmarks/bench_metrics.py
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ from craqbench.metrics import (
     mae,
     match_f1,
     paired_difference,
+    percentile_interval,
     psnr,
     rank_methods,
     resampling_weights,
@@ -44,10 +45,37 @@ from generators.recipes import RECIPES, triplet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from craqbench.metrics.inputs import Counts, Mask
+    from craqbench.metrics.inputs import Counts, Floats, Mask
+    from generators.triplets import Image
 
 SIZE = (1500, 1000)
 TURNS = 7
+PAINTINGS = 60
+
+
+class Case(NamedTuple):
+    """A picture, its cracks, a detector's answer, and an inpainted copy."""
+
+    image: Image
+    truth: Mask
+    ignore: Mask
+    scores: Floats
+    prediction: Mask
+    restored: Image
+
+
+def draw_case() -> Case:
+    """Draw a network of cracks on a smooth ground, a noisy detection and a filling of it."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(60, 200, (30, 45, 3)).astype(np.uint8)
+    made = triplet(RECIPES["dutch"], 0, 0, np.asarray(cv2.resize(coarse, SIZE), np.uint8), SIZE)
+    truth = made.mask
+    noise = rng.normal(0, 0.1, truth.shape)
+    scores = np.clip(cv2.GaussianBlur(truth.astype(np.float64), (0, 0), 1) + noise, 0, 1)
+    ignore = np.zeros_like(truth)
+    ignore[:100, :100] = True
+    restored = np.asarray(cv2.inpaint(made.damaged, truth.view(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
+    return Case(made.image, truth, ignore, scores, scores >= 0.4, restored)
 
 
 def timed(call: Callable[[], object], turns: int = TURNS) -> float:
@@ -60,24 +88,53 @@ def timed(call: Callable[[], object], turns: int = TURNS) -> float:
     return 1e3 * best
 
 
-def plain_counts(prediction: Mask, truth: Mask) -> list[int]:
+def parts(case: Case) -> dict[str, Callable[[], object]]:
+    """Return a call for each metric."""
+    pair, restoration = (case.prediction, case.truth), (case.restored, case.image, case.truth)
+    return {
+        "confusion": partial(confusion_matrix, *pair, ignore=case.ignore),
+        "F1@0,1,2,4": partial(tolerance_counts, *pair, ignore=case.ignore),
+        "clDice": partial(cldice_counts, *pair, ignore=case.ignore),
+        "beta errors": partial(betti_errors, *pair, ignore=case.ignore),
+        "curve, tau 0": partial(level_counts, case.scores, case.truth, ignore=case.ignore),
+        "curve, tau 2": partial(level_counts, case.scores, case.truth, tau=2, ignore=case.ignore),
+        "MAE": partial(mae, *restoration),
+        "PSNR": partial(psnr, *restoration),
+        "SSIM": partial(ssim, *restoration),
+        "VIF": partial(vif, *restoration),
+        "entropy": partial(entropy, case.restored),
+    }
+
+
+def detect(case: Case) -> dict[str, float]:
+    """Take all figures of a detection."""
+    counts = detection_counts(case.prediction, case.truth, ignore=case.ignore, scores=case.scores)
+    return detection_scores(counts)
+
+
+def plain_counts(case: Case) -> list[int]:
     """Count the matches of F1@2px with two distance transforms."""
-    to_truth = ndimage.distance_transform_edt(~truth)
-    to_prediction = ndimage.distance_transform_edt(~prediction)
-    near_truth, near_prediction = to_truth[prediction] <= RANKING_TAU, to_prediction[truth] <= RANKING_TAU
-    return [near_truth.sum(), prediction.sum(), near_prediction.sum(), truth.sum()]
+    to_truth = ndimage.distance_transform_edt(~case.truth)
+    to_prediction = ndimage.distance_transform_edt(~case.prediction)
+    near = to_truth[case.prediction] <= RANKING_TAU, to_prediction[case.truth] <= RANKING_TAU
+    return [int(x.sum()) for x in (near[0], case.prediction, near[1], case.truth)]
 
 
-def set_counts(methods: int, paintings: int = 60) -> dict[str, Counts]:
+def set_counts(methods: int) -> dict[str, Counts]:
     """Draw match counts of methods that are a little better than one another."""
     rng = np.random.default_rng(0)
-    totals = rng.integers(2_000, 9_000, (paintings, 2))
-    hard = rng.normal(0.8, 0.08, paintings)
-    shares = {f"method {m}": np.clip(hard - 0.01 * m + rng.normal(0, 0.03, (2, paintings)), 0, 1) for m in range(methods)}
-    return {
-        name: np.stack([p * totals[:, 0], totals[:, 0], r * totals[:, 1], totals[:, 1]], axis=1).astype(np.int64)
-        for name, (p, r) in shares.items()
-    }
+    totals = rng.integers(2_000, 9_000, (PAINTINGS, 1, 2))
+    difficulty = rng.normal(0.8, 0.08, (PAINTINGS, 1, 1))
+    shares = difficulty - 0.01 * np.arange(methods)[:, None] + rng.normal(0, 0.03, (PAINTINGS, methods, 2))
+    matched = np.clip(shares, 0, 1) * totals
+    counts = np.stack([matched, np.broadcast_to(totals, matched.shape)], axis=-1).astype(np.int64)
+    return {f"method {m}": counts[:, m].reshape(PAINTINGS, 4) for m in range(methods)}
+
+
+def curve_counts(case: Case) -> Counts:
+    """Count matches at all levels on strips of the picture, as if each were a painting."""
+    strips = [slice(i * 16, i * 16 + 16) for i in range(PAINTINGS)]
+    return np.stack([level_counts(case.scores[s], case.truth[s]) for s in strips])
 
 
 def difference_of_two(counts: dict[str, Counts]) -> None:
@@ -87,53 +144,49 @@ def difference_of_two(counts: dict[str, Counts]) -> None:
     paired_difference(first, second, match_f1, weights=weights)
 
 
+def report_suite(case: Case) -> None:
+    """Print the time of each metric and of all together."""
+    sys.stdout.write(f"{SIZE[0]} x {SIZE[1]} px, {case.truth.mean():.1%} cracks; ms:\n")
+    for name, part in parts(case).items():
+        sys.stdout.write(f"  {name:14} {timed(part):7.1f}\n")
+    detection = timed(partial(detect, case))
+    restoration = timed(partial(restoration_scores, case.restored, case.image, case.truth))
+    sys.stdout.write(
+        f"detection suite {detection:.0f}, restoration suite (3 regions) {restoration:.0f}: "
+        f"{(detection + restoration) / 1e3:.2f} s (wanted <= 0.5)\n"
+    )
+
+
+def report_tolerance(case: Case) -> None:
+    """Print how F1@tau compares with distance transforms."""
+    plain = timed(partial(plain_counts, case), 3)
+    for tau in (2.0, 4.0, 16.0, 64.0):
+        ours = timed(partial(tolerance_counts, case.prediction, case.truth, taus=(tau,)), 3)
+        sys.stdout.write(
+            f"F1@{tau:g} {ours:.1f} ms, pair of distance transforms {plain:.0f} ms: "
+            f"{ours / plain:.3f} x (wanted <= 1.2)\n"
+        )
+
+
+def report_bootstrap(case: Case) -> None:
+    """Print the time of intervals, differences and ranks."""
+    weights = resampling_weights(PAINTINGS, rng=np.random.default_rng(0))
+    ten, curves = set_counts(10), curve_counts(case)
+    times: dict[str, Callable[[], object]] = {
+        "paired difference of two methods": partial(difference_of_two, ten),
+        "ranks of ten methods": partial(rank_methods, ten, match_f1, rng=np.random.default_rng(0)),
+        "interval of AP": partial(percentile_interval, curves, average_precision, weights=weights),
+    }
+    for name, call in times.items():
+        sys.stdout.write(f"10,000 resamples of {PAINTINGS} paintings, {name}: {timed(call, 3) / 1e3:.3f} s\n")
+
+
 def main() -> None:
     """Measure and print."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(60, 200, (30, 45, 3)).astype(np.uint8)
-    made = triplet(RECIPES["dutch"], 0, 0, np.asarray(cv2.resize(coarse, SIZE), np.uint8), SIZE)
-    truth = made.mask
-    noisy = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 1) + rng.normal(0, 0.1, truth.shape)
-    scores = np.clip(noisy, 0, 1).astype(np.float32)
-    prediction, ignore = scores >= 0.4, np.zeros_like(truth)
-    ignore[:100, :100] = True
-    restored = np.asarray(cv2.inpaint(made.damaged, truth.view(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
-    say = sys.stdout.write
-    say(f"{SIZE[0]} x {SIZE[1]} px, {truth.mean():.1%} crack, {prediction.mean():.1%} predicted; ms\n")
-
-    parts: dict[str, Callable[[], object]] = {
-        "confusion": partial(confusion_matrix, prediction, truth, ignore=ignore),
-        "F1@0,1,2,4": partial(tolerance_counts, prediction, truth, ignore=ignore),
-        "clDice": partial(cldice_counts, prediction, truth, ignore=ignore),
-        "beta errors": partial(betti_errors, prediction, truth, ignore=ignore),
-        "curve, tau 0": partial(level_counts, scores, truth, ignore=ignore),
-        "curve, tau 2": partial(level_counts, scores, truth, tau=2, ignore=ignore),
-        "MAE": partial(mae, restored, made.image, truth),
-        "PSNR": partial(psnr, restored, made.image, truth),
-        "SSIM": partial(ssim, restored, made.image, truth),
-        "VIF": partial(vif, restored, made.image, truth),
-        "entropy": partial(entropy, restored),
-    }
-    for name, part in parts.items():
-        say(f"  {name:14} {timed(part):7.1f}\n")
-    detection = timed(lambda: detection_scores(detection_counts(prediction, truth, ignore=ignore, scores=scores)))
-    restoration = timed(partial(restoration_scores, restored, made.image, truth))
-    say(f"detection suite {detection:.0f}, restoration suite (3 regions) {restoration:.0f}: ")
-    say(f"{(detection + restoration) / 1e3:.2f} s (wanted <= 0.5)\n")
-
-    edt = timed(partial(plain_counts, prediction, truth), 3)
-    for tau in (2.0, 4.0, 16.0, 64.0):
-        ours = timed(partial(tolerance_counts, prediction, truth, taus=(tau,)))
-        say(f"F1@{tau:g} {ours:.1f}, pair of distance transforms {edt:.0f}: {ours / edt:.3f} x (wanted <= 1.2 at 2)\n")
-
-    two, ten = set_counts(2), set_counts(10)
-    say(f"10,000 paired resamples of 60 paintings: {timed(partial(difference_of_two, two)) / 1e3:.3f} s (wanted < 1), ")
-    ranks = timed(lambda: rank_methods(ten, match_f1, rng=np.random.default_rng(0)))
-    say(f"ranks of 10 methods {ranks / 1e3:.3f} s\n")
-    curves = np.stack([level_counts(scores[:200, i * 20 : i * 20 + 200], truth[:200, i * 20 : i * 20 + 200]) for i in range(60)])
-    weights = resampling_weights(60, rng=rng)
-    from craqbench.metrics import percentile_interval
-    say(f"interval of AP {timed(lambda: percentile_interval(curves, average_precision, weights=weights), 1) / 1e3:.3f} s\n")
+    case = draw_case()
+    report_suite(case)
+    report_tolerance(case)
+    report_bootstrap(case)
 
 
 if __name__ == "__main__":

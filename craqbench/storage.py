@@ -1,0 +1,129 @@
+"""Write files whole or not at all, and say in words what is wrong with a disk."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from typing import TYPE_CHECKING, BinaryIO
+
+from craqbench.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be deleted anyway
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["new_file", "on_disk", "remove_leftovers", "write_file"]
+
+_SUFFIX = ".part"
+_GO_ON = "finished shards are kept, run the command again to go on"
+
+
+@contextlib.contextmanager
+def on_disk(path: Path) -> Iterator[None]:
+    """Turn an `OSError` inside into a `StorageError` that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_explain(error, path)) from error
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that gets its name only when it is complete and on the disk.
+
+    Until then it is called ``.NAME.RANDOM.part`` and locked; on any error it is removed.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, read-only or gone.
+    """
+    with on_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+        file = temporary.open("xb", buffering=0)
+        try:
+            with file:
+                _lock(file)
+                yield file
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file atomically; see `new_file`."""
+    with new_file(path) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a killed process left of a file; what a living one is writing stays."""
+    with on_disk(path):
+        for leftover in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                if not _is_locked(leftover):
+                    leftover.unlink()
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file has the kind of name that `new_file` gives while writing."""
+    return path.name.startswith(".") and path.name.endswith(_SUFFIX)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock a file until it is closed; some network disks have no locks, and then nothing is lost."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_locked(path: Path) -> bool:
+    if fcntl is None:
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the platform can."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _explain(error: OSError, path: Path) -> str:
+    reason = error.strerror or str(error)
+    hints = {
+        errno.ENOSPC: f"expected free space; {_GO_ON}",
+        errno.EDQUOT: f"expected room in your quota; {_GO_ON}",
+        errno.EROFS: "expected a disk that can be written to",
+        errno.EACCES: "expected a folder that you may write to",
+        errno.EPERM: "expected a folder that you may write to",
+        errno.ENOTDIR: "expected a folder, not a path through a file",
+        errno.EEXIST: "expected a folder, not a file",
+    }
+    hint = hints.get(error.errno or 0, f"expected a working disk; {_GO_ON}")
+    return f"cannot write {path}: {reason}: {hint}"
