@@ -115,9 +115,8 @@ def test_pairs_see_more_than_intervals() -> None:
 def test_differences_are_antisymmetric() -> None:
     """Exchanged methods have the negative difference, the mirrored interval and the same p."""
     first, second = method(0.8, 9), method(0.79, 10)
-    there, back = (
-        paired_difference(*p, match_f1, weights=weights()) for p in ((first, second), (second, first))
-    )
+    there = paired_difference(first, second, match_f1, weights=weights())
+    back = paired_difference(second, first, match_f1, weights=weights())
     assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
     assert there.p == back.p
 
@@ -126,6 +125,12 @@ def test_equal_methods() -> None:
     """A method compared with itself has difference 0 and p 1."""
     found = paired_difference(method(0.8, 1), method(0.8, 1), match_f1, weights=weights())
     assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+
+def test_resamples_without_difference_count_for_both_signs() -> None:
+    """Two methods that exchange their scores on two paintings have p 1."""
+    first, second = mean_counts([1, 0]), mean_counts([0, 1])
+    assert paired_difference(first, second, mean_of_counts, weights=weights(2)).p == 1
 
 
 @pytest.mark.parametrize("paintings", [1, 2, 3, 5, 6])
@@ -228,9 +233,8 @@ def test_ranks_do_not_depend_on_the_order_given() -> None:
 
 def test_one_method_and_none() -> None:
     """One method has rank 1; no method no ranks."""
-    assert [r.rank for r in rank_methods({"m": method(0.7, 1)}, match_f1, rng=np.random.default_rng(0))] == [
-        1
-    ]
+    alone = rank_methods({"m": method(0.7, 1)}, match_f1, rng=np.random.default_rng(0))
+    assert [entry.rank for entry in alone] == [1]
     assert rank_methods({}, match_f1, rng=np.random.default_rng(0)) == []
 
 

@@ -45,7 +45,9 @@ from generators.recipes import RECIPES, triplet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from craqbench.metrics.inputs import Counts, Floats, Mask
+    import numpy.typing as npt
+
+    from craqbench.metrics.inputs import Counts, Mask
     from generators.triplets import Image
 
 SIZE = (1500, 1000)
@@ -59,7 +61,7 @@ class Case(NamedTuple):
     image: Image
     truth: Mask
     ignore: Mask
-    scores: Floats
+    scores: npt.NDArray[np.float32]
     prediction: Mask
     restored: Image
 
@@ -71,7 +73,8 @@ def draw_case() -> Case:
     made = triplet(RECIPES["dutch"], 0, 0, np.asarray(cv2.resize(coarse, SIZE), np.uint8), SIZE)
     truth = made.mask
     noise = rng.normal(0, 0.1, truth.shape)
-    scores = np.clip(cv2.GaussianBlur(truth.astype(np.float64), (0, 0), 1) + noise, 0, 1)
+    blurred = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 1)
+    scores = np.clip(blurred + noise, 0, 1).astype(np.float32)
     ignore = np.zeros_like(truth)
     ignore[:100, :100] = True
     restored = np.asarray(cv2.inpaint(made.damaged, truth.view(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
