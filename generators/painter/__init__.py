@@ -1,0 +1,1 @@
+"""The hand behind `generators.canvases`: pigments, sketches of what there is to paint, and brushwork."""
