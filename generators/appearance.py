@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.networks import Floats, Network
+from generators.portability import coarse
 from generators.raster import Drawing, Grey
 from generators.triplets import Image, Mask
 
@@ -30,7 +31,7 @@ class Look:
         Median width of the primaries; factor from a generation to the next; log-normal spread between
         cracks of a generation.
     unevenness
-        Relative change of width and strength along a crack.
+        Relative change of width along a crack.
     strength, strength_decay
         How strongly the primaries show; factor from a generation to the next.
     flip
@@ -46,7 +47,7 @@ class Look:
     lift, lift_from
         Strength of the bright rim of a lifted edge and the dark one opposite, and (x, y) where the light is.
     grain
-        How unevenly the crack is filled, at the scale of a px.
+        How unevenly cracks are filled, at the scales of some 2 and 12 px.
     """
 
     width: float = 2.0
@@ -68,16 +69,14 @@ class Look:
 def profile(network: Network, look: Look, *, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Width (px) and strength [0, 1] at each point of a network in full age, (P,) float32 each."""
     strands, points = len(network.lengths), len(network.points)
-    spread = np.exp(rng.standard_normal(strands, np.float32) * np.float32(look.width_spread))
+    spread = np.exp(rng.standard_normal(strands, np.float32) * look.width_spread, dtype=np.float64)
     fade = 1 - 0.35 * rng.random(strands, np.float32)
-    wobble = _along(rng.standard_normal((2, points // 8 + 8), np.float32), points) * np.float32(
-        look.unevenness
-    )
+    wobble = _along(rng.standard_normal(points // 8 + 8, np.float32), points) * np.float32(look.unevenness)
     rank, taper = network.generation, _taper(network)
     width = (look.width * np.float32(look.width_decay) ** rank * spread).astype(np.float32)
     strength = (look.strength * np.float32(look.strength_decay) ** rank * fade).astype(np.float32)
-    width = np.repeat(width, network.lengths) * np.maximum(1 + wobble[0], 0.4) * np.sqrt(taper)
-    strength = np.repeat(strength, network.lengths) * (1 + 1.4 * wobble[1]) * (0.3 + 0.7 * taper)
+    width = np.repeat(width, network.lengths) * np.maximum(1 + wobble, 0.4) * np.sqrt(taper)
+    strength = np.repeat(strength, network.lengths) * (0.3 + 0.7 * taper)
     return np.maximum(width, NARROWEST).astype(np.float32), np.clip(strength, 0.35, 1).astype(np.float32)
 
 
@@ -94,12 +93,12 @@ def younger(network: Network, width: Floats, age: float) -> Floats:
 
 
 def _along(noise: Floats, points: int) -> Floats:
-    """Stretch noise eightfold along its last axis: it changes over some 16 px of a crack."""
-    length = noise.shape[1]
+    """Stretch noise eightfold: it changes over some 16 px of a crack, (points,)."""
+    last = len(noise) - 1
     at = np.arange(points, dtype=np.float32) / 8 + 1
     low = at.astype(np.int64)
     part = at - low
-    below, above = noise[:, np.minimum(low, length - 2)], noise[:, np.minimum(low + 1, length - 1)]
+    below, above = noise[np.minimum(low, last)], noise[np.minimum(low + 1, last)]
     return np.asarray(below * (1 - part) + above * part, np.float32)
 
 
@@ -152,8 +151,13 @@ def lookup(image: Image, table: Floats) -> Image:
 def blend(image: Image, colour: Image, opacity: npt.NDArray[np.uint16]) -> Image:
     """Blend in integers, alike on every machine: (H, W, 3) uint8 twice, (H, W) 0-256."""
     share = np.asarray(cv2.merge([opacity] * 3), np.uint16)
-    mixed = image * (np.uint16(256) - share) + colour * share + np.uint16(128)
-    return np.asarray(mixed >> np.uint16(8), np.uint8)
+    added = colour * share
+    mixed = np.subtract(np.uint16(256), share, out=share)
+    mixed *= image
+    mixed += added
+    mixed += np.uint16(128)
+    mixed >>= np.uint16(8)
+    return mixed.astype(np.uint8)
 
 
 def add(image: Image, levels: Sequence[Floats]) -> Image:
@@ -172,10 +176,19 @@ def _opacity(drawn: Grey, look: Look, rng: np.random.Generator) -> npt.NDArray[n
     """Opacity 0-256 with its soft edge, dirt beside it and grain in it, (H, W)."""
     soft = cv2.GaussianBlur(drawn, (5, 5), look.softness)
     if look.dirt:
-        soft = cv2.addWeighted(soft, 1.0, cv2.GaussianBlur(drawn, (7, 7), 1.6), look.dirt, 0.0)
-    grain = np.uint16(256 * look.grain) * rng.integers(0, 256, drawn.shape, np.uint8) >> np.uint16(8)
-    filled = np.uint16(256 - 128 * look.grain) + grain
+        soft = cv2.addWeighted(soft, 1.0, cv2.GaussianBlur(drawn, (7, 7), 1.6), coarse(look.dirt), 0.0)
+    # Beads and stretches: crumbs of paint, and dirt that has gathered here and not there.
+    filling = cv2.addWeighted(_grains(drawn.shape, 2, rng), 0.625, _grains(drawn.shape, 12, rng), 0.5, 0.0)
+    factors = 256 + np.rint(look.grain * (np.arange(256) - 144.0))
+    filled = factors.astype(np.uint16)[np.asarray(filling)]
     return np.asarray(np.minimum((np.asarray(soft, np.uint32) * filled + 128) >> 8, 256), np.uint16)
+
+
+def _grains(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> Grey:
+    """Smooth noise of grains of `size` px, (H, W) uint8."""
+    h, w = shape
+    grains = rng.integers(0, 256, (-(-h // size), -(-w // size)), np.uint8)
+    return np.asarray(cv2.resize(grains, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _relief(drawn: Grey, look: Look) -> Floats:

@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from generators.appearance import add
 from generators.networks import Floats
+from generators.portability import coarse
 from generators.triplets import Image, Size
 
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
+_HEAVY = _NORMAL * _NORMAL * _NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats
         plane[1:] += (strokes[1:] - strokes[:-1]) * np.float32(surface.ridges * surface.stroke_width)
     if surface.weave:
         plane += _weave(size, surface, rng)
-    plane += smooth_noise(size, surface.direction + 0.5, 2.6, 2.0, rng, scale=surface.coarse_grain)
-    plane += noise(plane.shape, rng, _NORMAL * surface.grain + _NORMAL**3 * (surface.salt / 3))
+    plane += _coarse_noise(size, surface.coarse_grain, rng)
+    plane += noise(plane.shape, rng, _NORMAL * surface.grain + _HEAVY * (surface.salt / 3))
     if surface.hairs or surface.specks:
         plane += _marks(size, surface, rng)
     return plane
@@ -107,18 +109,50 @@ def smooth_noise(
     -------
     (H, W) float32; a grain is `length` px along the direction and `width` px across.
     """
-    w, h = size
+    coarser = 2 if min(length, width) >= 2 else 1  # a quarter of the work, and as smooth
+    w, h = (-(-side // coarser) for side in size)
+    length, width = length / coarser, width / coarser
     diagonal = float(np.hypot(w, h))
     columns, rows = int(diagonal / length) + 4, int(diagonal / width) + 4
     grains = np.clip(noise((rows, columns), rng) * 32 + 128, 0, 255).astype(np.uint8)
-    cos, sin = np.cos(direction), np.sin(direction)
-    # From px of the picture to grains: the inverse map is what warpAffine wants with this flag.
-    to_grains = np.array([[cos / length, sin / length, 0], [-sin / width, cos / width, 0]])
-    to_grains[:, 2] = np.array([columns / 2, rows / 2]) - to_grains[:, :2] @ np.array([w / 2, h / 2])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    plane = cv2.warpAffine(grains, to_grains, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    plane = _turned(grains, (w, h), direction, length, width)
+    if coarser > 1:
+        plane = np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     levels = (np.arange(256, dtype=np.float32) - 128) * np.float32(scale / 21)
     return np.asarray(cv2.LUT(plane, levels), np.float32)
+
+
+def _coarse_noise(size: Size, scale: float, rng: np.random.Generator) -> Floats:
+    """Noise of grains of some 2 px, (H, W) float32 of standard deviation `scale`."""
+    w, h = size
+    grains = rng.integers(0, 256, (-(-h // 2), -(-w // 2)), np.uint8)
+    plane = cv2.resize(grains, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.LUT(plane, (np.arange(256, dtype=np.float32) - 128) * np.float32(scale / 48)), np.float32
+    )
+
+
+def _turned(
+    grains: npt.NDArray[np.uint8], size: Size, direction: float, length: float, width: float
+) -> npt.NDArray[np.uint8]:
+    """Turn grains about the middle and stretch them: (h, w) uint8, each read at a 32nd of a grain.
+
+    This is ``cv2.warpAffine`` in whole numbers; that one's floats are rounded otherwise on each processor.
+    """
+    (rows, columns), (w, h) = grains.shape, size
+    x, y = np.arange(w) - w / 2, np.arange(h)[:, None] - h / 2
+    cos, sin = np.cos(direction), np.sin(direction)
+    column = _to_32nds(x * (cos / length) + columns / 2) + _to_32nds(y * (sin / length))
+    row = _to_32nds(x * (-sin / width) + rows / 2) + _to_32nds(y * (cos / width))
+    whole = cv2.merge([(column >> 5).astype(np.int16), (row >> 5).astype(np.int16)])
+    maps = whole, ((row & 31) << 5 | column & 31).astype(np.uint16)
+    turned = cv2.remap(grains, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(turned, np.uint8)
+
+
+def _to_32nds(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    """Return whole 32nds, as OpenCV's fixed-point maps count."""
+    return np.rint(values * 32).astype(np.int32)
 
 
 def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
@@ -196,8 +230,8 @@ def lay(image: Image, surface: Surface, *, rng: np.random.Generator) -> Image:
 def wear(image: Image, quality: int, sharpening: float) -> Image:
     """Wear a picture as a photograph is: unsharp masking, then JPEG of a quality (0: none)."""
     if sharpening:
-        blurred = cv2.GaussianBlur(image, (5, 5), 1.1)
-        image = np.asarray(cv2.addWeighted(image, 1 + sharpening, blurred, -sharpening, 0), np.uint8)
+        blurred, amount = cv2.GaussianBlur(image, (5, 5), 1.1), coarse(sharpening)
+        image = np.asarray(cv2.addWeighted(image, 1 + amount, blurred, -amount, 0), np.uint8)
     if quality:
         packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)

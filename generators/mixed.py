@@ -51,10 +51,10 @@ class MixedParameters:
     close_ups: float = between(0, 1, 0.7)
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
-    spacing: Range = between(8, 4096, (22.0, 100.0))
+    spacing: Range = between(8, 4096, (26.0, 100.0))
     width: Range = between(0.34, 64, (0.85, 2.2))
     gaping_share: float = between(0, 1, 0.15)
-    jpeg_share: float = between(0, 1, 0.5)
+    jpeg_share: float = between(0, 1, 0.4)
     age: float = between(0.001, 1, 1.0)
 
     def __post_init__(self) -> None:
@@ -124,6 +124,7 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
     """Widen a style's habit beyond what the style itself draws."""
     return replace(
         habit,
+        generations=4,
         bend=habit.bend * log_uniform((0.5, 1.5), rng),
         jag=uniform((0.05, 0.35), rng),
         kink=uniform((0.05, 0.4), rng),
@@ -147,11 +148,11 @@ def come_near(habit: Habit, look: Look, p: MixedParameters, rng: np.random.Gener
         unevenness=uniform((0.05, 0.35), rng),
         strength=1.0,
         softness=uniform((0.25, 0.6), rng),
-        grain=uniform((0.1, 0.8), rng),
+        grain=uniform((0.1, 1.0), rng),
     )
     # No network is finer than some 14 px between cracks.
     finest = 1 + int(np.log(habit.spacing / 14) / -np.log(habit.refinement))
-    return replace(habit, generations=min(int(rng.integers(2, 6)), finest)), look
+    return replace(habit, generations=min(int(rng.integers(1, 5)), finest)), look
 
 
 def close_up_ground(
@@ -194,7 +195,7 @@ def draw_surface(rng: np.random.Generator) -> grounds.Surface:
         direction=uniform((0, np.pi), rng),
         strokes=uniform((1.0, 8), rng) if brushy else 0.0,
         stroke_length=log_uniform((8, 70), rng),
-        stroke_width=log_uniform((1.2, 5), rng),
+        stroke_width=log_uniform((2, 6), rng),
         ridges=uniform((0, 2), rng),
         weave=uniform((1.5, 8), rng) if woven else 0.0,
         thread=log_uniform((3, 9), rng),

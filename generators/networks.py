@@ -40,6 +40,14 @@ ROUNDS = 2
 CLEARANCE = 5
 """Steps for which a strand sees nothing: after its start, and after it crossed a crack."""
 
+HEADINGS = 4096
+"""Headings that are told apart. Their steps are looked up: float32 sines differ between machines."""
+
+_STEP_X, _STEP_Y = (
+    (np.rint(f(np.arange(HEADINGS) * (2 * np.pi / HEADINGS)) * (256 * STEP)) / 256).astype(np.float32)
+    for f in (np.cos, np.sin)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Habit:
@@ -196,7 +204,7 @@ class _Ground:
     def survey(self) -> None:
         """Measure the distance to the nearest crack at every second px; cracks are 3 px wide here."""
         whole = (self.owner.reshape(self.height, self.width)[::2, ::2] == 0).view(np.uint8)
-        if whole.all():
+        if not len(self.points):
             self.distance = np.full(whole.shape, np.float32(1e4))
         else:
             distance = cv2.distanceTransform(np.ascontiguousarray(whole), cv2.DIST_L2, 3)
@@ -211,7 +219,7 @@ class _Ground:
         d = self.distance
         dx = d[row, np.minimum(column + 2, right)] - d[row, np.maximum(column - 2, 0)]
         dy = d[np.minimum(row + 2, bottom), column] - d[np.maximum(row - 2, 0), column]
-        return d[row, column], np.arctan2(-dy, -dx).astype(np.float32)
+        return d[row, column], np.arctan2(-dy, -dx, dtype=np.float64).astype(np.float32)
 
     def cracks(self) -> int:
         """Return a number that no crack has yet."""
@@ -313,16 +321,15 @@ def _free_paths(
         tired, rng.uniform(0.15, 1.1, n) * spacing, rng.uniform(0.75, 1, n) * habit.reach * spacing
     )
     limit = np.maximum(np.rint(limit / STEP), 3).astype(np.int64)
-    steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(*ground.size) / STEP))
+    steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(ground.width, ground.height) / STEP))
     noise = rng.standard_normal((3, n, steps), np.float32)
     angle = heading[:, None] + noise[0] * np.float32(habit.jag)
     angle += np.repeat(noise[1, :, ::4], 4, axis=1)[:, :steps] * np.float32(habit.kink)
     angle += _smooth(noise[2], 15) * np.float32(habit.sway)
     curvature = rng.normal(0, habit.bend * STEP, (n, 1)).astype(np.float32)
     angle += curvature * np.arange(steps, dtype=np.float32)
-    # Rounded steps: sine and cosine may differ in their last bit between machines.
-    dx = (np.rint(np.cos(angle) * (256 * STEP)) / 256).astype(np.float32)
-    dy = (np.rint(np.sin(angle) * (256 * STEP)) / 256).astype(np.float32)
+    number = np.rint(angle * np.float32(HEADINGS / (2 * np.pi))).astype(np.int64) & (HEADINGS - 1)
+    dx, dy = _STEP_X[number], _STEP_Y[number]
     dx[:, 0] = dy[:, 0] = 0
     x0, y0 = ((np.rint(a * 256) / 256).astype(np.float32) for a in start)
     px = x0[:, None] + np.cumsum(dx, axis=1, dtype=np.float32)
@@ -366,7 +373,7 @@ def _meet_older(ground: _Ground, paths: _Paths, crosses: Flags, capture: float) 
     bottom, right = ground.distance.shape[0] - 1, ground.distance.shape[1] - 1
     column = np.minimum(np.maximum((paths.x.astype(np.int64) + MARGIN) >> 1, 0), right)
     row = np.minimum(np.maximum((paths.y.astype(np.int64) + MARGIN) >> 1, 0), bottom)
-    near = ground.distance[row, column] < capture
+    near = ground.distance[row, column] <= capture
     clearance = CLEARANCE + int(2 * capture / STEP)
     near[:, : 1 + int(capture / STEP)] = False
     return _first_not_crossed(near, crosses, clearance)
@@ -375,10 +382,19 @@ def _meet_older(ground: _Ground, paths: _Paths, crosses: Flags, capture: float) 
 def _foot(ground: _Ground, points: Floats) -> Floats:
     """Find the points of older cracks that lie nearest to points in whole paint, (n, 2)."""
     distance, heading = ground.nearest(points[:, 0], points[:, 1])
-    foot = points + (distance + 1)[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=1)
-    foot = np.rint(foot * 256).astype(np.float32) / 256
-    owner = ground.owner[ground.cells(foot[:, 0], foot[:, 1])].astype(np.int64) - 1
-    return np.where((owner >= 0)[:, None], ground.points[owner], foot).astype(np.float32)
+    end = points
+    # The farthest try first, so that the nearest crack is written last: the map of distances is coarse.
+    for beyond in (3, 2, 1, 0):
+        foot = points + (distance + beyond)[:, None] * _unit(heading)
+        owner = ground.owner[ground.cells(foot[:, 0], foot[:, 1])].astype(np.int64) - 1
+        end = np.where((owner >= 0)[:, None], ground.points[owner], end)
+    return end.astype(np.float32)
+
+
+def _unit(heading: Floats) -> Floats:
+    """Unit vectors, (n, 2)."""
+    cos, sin = np.cos(heading, dtype=np.float64), np.sin(heading, dtype=np.float64)
+    return np.stack([cos, sin], axis=1).astype(np.float32)
 
 
 def _strands(
@@ -459,7 +475,7 @@ def _double(ground: _Ground, habit: Habit, total: int, rng: np.random.Generator)
 def _beside(points: Floats, offset: float, rng: np.random.Generator) -> Floats:
     """Draw a line that leaves a run of points, keeps `offset` px from it and comes back, (n, 2)."""
     along = np.gradient(points, axis=0)
-    normal = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-3)[:, None]
+    normal = along[:, ::-1] * (1, -1) / np.maximum(np.sqrt((along**2).sum(axis=1)), 1e-3)[:, None]
     away = np.sqrt(np.sin(np.linspace(0, np.pi, len(points)))) * offset + rng.normal(0, 0.35, len(points))
     away[[0, -1]] = 0
     return np.asarray(np.rint((points + normal * away[:, None]) * 256) / 256, np.float32)
@@ -473,7 +489,7 @@ def _grow_spurs(ground: _Ground, habit: Habit, total: int, rng: np.random.Genera
         return
     x, y = ground.points.T
     at = rng.integers(1, len(x), count)
-    along = np.arctan2(y[at] - y[at - 1], x[at] - x[at - 1])
+    along = np.arctan2(y[at] - y[at - 1], x[at] - x[at - 1], dtype=np.float64)
     side = np.where(rng.random(count) < 0.5, 1, -1) * rng.normal(np.pi / 2, 0.35, count)
     crack = np.arange(count) + ground.cracks()
     heading = (along + side).astype(np.float32)

@@ -33,7 +33,9 @@ def _check(name: str, value: Any, default: Any, low: float, high: float) -> None
     whole_numbers = isinstance(default[0] if paired else default, int)
     numbers = tuple(value) if paired and isinstance(value, tuple | list) else (value,)
     kind = int if whole_numbers else int | float
-    fine = len(numbers) == 1 + paired and all(isinstance(v, kind) and low <= v <= high for v in numbers)
+    fine = len(numbers) == 1 + paired and all(
+        isinstance(v, kind) and not isinstance(v, bool) and low <= v <= high for v in numbers
+    )
     if not fine or list(numbers) != sorted(numbers):
         expected = f"a {'whole ' * whole_numbers}number from {low:g} to {high:g}"
         if paired:

@@ -60,7 +60,8 @@ def draw_network(network: Network, width: Floats, strength: Floats) -> Drawing:
     reach = 2 * int(np.ceil(width.max(initial=0) / 2)) + 3
     shown = cv2.dilate(centre, np.ones((reach, reach), np.uint8))
     opacity = np.asarray(cv2.multiply(covered, shown, scale=1 / 255), np.uint8)
-    return Drawing(opacity, (covered >= 128) | (centre > 0))
+    # Half is 127.5: at 127 it counts, whichever way a machine rounds it.
+    return Drawing(opacity, (covered >= 127) | (centre > 0))
 
 
 def _runs(
@@ -76,8 +77,12 @@ def _runs(
         return []
     # A run goes on to the first point of the next one of its strand, so that no gap opens between them.
     goes_on = np.append(strand[stop[:-1] - 1] == strand[stop[:-1]], False)
-    groups: dict[int, list[npt.NDArray[np.int32]]] = {}
-    for k, a, b in zip(key[start].tolist(), start.tolist(), (stop + goes_on).tolist(), strict=True):
-        if k:
-            groups.setdefault(k, []).append(points[a:b])
-    return sorted(groups.items())
+    order = np.argsort(key[start], kind="stable")
+    keys, first = np.unique(key[start][order], return_index=True)
+    ends = [*first[1:].tolist(), len(order)]
+    a, b = start[order].tolist(), (stop + goes_on)[order].tolist()
+    return [
+        (k, [points[i:j] for i, j in zip(a[m:n], b[m:n], strict=True)])
+        for k, m, n in zip(keys.tolist(), first.tolist(), ends, strict=True)
+        if k
+    ]

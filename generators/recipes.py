@@ -10,6 +10,7 @@ from generators.craquelure import STYLES
 from generators.mixed import MIXED
 from generators.paper import PAPER
 from generators.polychrome import POLYCHROME
+from generators.portability import plain_opencv
 from generators.triplets import Image, Recipe, Size, Triplet, random_stream
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (PAPER, *STYLES.values(), MIXED, POLYCHROME)}
@@ -55,7 +56,10 @@ def triplet(recipe: Recipe, seed: int, index: int, painting: Image, size: Size, 
     fit
         How the painting fills the picture, see `generators.framing.FITS`.
     """
-    return recipe.draw(painting, size, fit, recipe.parameters, rng=random_stream(seed, recipe.number, index))
+    with plain_opencv():
+        return recipe.draw(
+            painting, size, fit, recipe.parameters, rng=random_stream(seed, recipe.number, index)
+        )
 
 
 def aged(

@@ -1,4 +1,4 @@
-"""Cost of a whole triplet at 598 x 375 px over the floor, per recipe: medians measured in turn in one run.
+"""Cost of a whole triplet at 598 x 375 px over the floor, per recipe: CPU time, in turn, in one run.
 
     python tests/benchmarks/bench_triplets.py [RECIPE ...]
 
@@ -12,7 +12,7 @@ import io
 import statistics
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import cv2
 import numpy as np
@@ -30,14 +30,14 @@ def ratio(recipe: Recipe, paintings: list[Path]) -> tuple[float, float]:
     """Return the sums in ms per triplet of the floor and of whole triplets."""
     floor, total = [], []
     for index, path in enumerate(paintings):
-        start = perf_counter()
+        start = process_time()
         made = triplet(recipe, 0, index, _read(path), SIZE)
         _encode(made)
-        middle = perf_counter()
+        middle = process_time()
         painting = _read(path)
         whole((painting.shape[1], painting.shape[0]), SIZE, "crop").image(painting)
         _encode(made)
-        floor.append(perf_counter() - middle)
+        floor.append(process_time() - middle)
         total.append(middle - start)
     return 1e3 * statistics.fmean(floor), 1e3 * statistics.fmean(total)
 
