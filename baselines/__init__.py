@@ -1,1 +1,12 @@
-"""Detectors and inpainters. Torch, where it is installed, lives here and nowhere else."""
+"""Detectors and inpainters. Torch, where it is installed, lives here and nowhere else.
+
+| file | what |
+|---|---|
+| `protocols` | what a detector and an inpainter are, and the check that an answer is one |
+| `registry` | detectors by name, by ``package.module:Class`` and by entry point |
+| `tophat` | paper A, section III-A |
+| `grassfire` | Giakoumis, Nikolaidis and Pitas (2006), with seeds chosen by rule |
+| `ridge` | curvature of luminance at several scales |
+| `constant` | nothing, and everything: what a figure is worth |
+| `components`, `settings` | what they share |
+"""

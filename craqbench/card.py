@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import io
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,12 @@ _COLUMNS = {
 
 
 def card(manifest: Mapping[str, Any]) -> str:
-    """Return the card (Markdown with a YAML head for the Hub): a pure function of a complete manifest."""
+    """Return the card (Markdown with a YAML head for the Hub): a pure function of a complete manifest.
+
+    Of a manifest that `craqbench.publishing` has stamped it tells repository and version, too.
+    """
     head = yaml.safe_dump(_head(manifest), sort_keys=False, allow_unicode=True, width=100)
-    parts = (_intro, _loading, _table, _provenance, _remaking, _limits)
+    parts = (_intro, _loading, _table, _provenance, _remaking, _limits, _citation)
     return f"---\n{head}---\n\n" + "\n".join(part(manifest) for part in parts)
 
 
@@ -79,6 +83,7 @@ def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
         **_licence(manifest),
         "pretty_name": _title(manifest),
         "task_categories": tasks,
+        "annotations_creators": ["machine-generated"],
         "size_categories": [next((name for most, name in _SIZES if manifest["rows"] < most), "n>1M")],
         "tags": tags,
         "configs": [
@@ -107,6 +112,8 @@ def _yaml_split(manifest: Mapping[str, Any], split: str, rows: int) -> dict[str,
 
 def _licences(manifest: Mapping[str, Any]) -> collections.Counter[str]:
     paintings = manifest["source"]["paintings"]
+    if "licences" in manifest["source"]:
+        return collections.Counter(manifest["source"]["licences"])
     return collections.Counter([painting["licence"] for painting in paintings] or ["CC0-1.0"])
 
 
@@ -124,10 +131,12 @@ def _licence(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _intro(manifest: Mapping[str, Any]) -> str:
     recipe, (width, height) = manifest["recipe"], manifest["size"]
+    published = manifest.get("published")
+    version = f"Version {published['version']} of `{published['repository']}`.\n" if published else ""
     return f"""# {_title(manifest)}
 
-{manifest["rows"]:,} triplets of {width} x {height} px: a clean painting I, a crack mask M, and the painting
-with those cracks, I~. The cracks are synthetic, so every mask is exact.
+{version}{manifest["rows"]:,} triplets of {width} x {height} px: a clean painting I, a crack mask M,
+and the painting with those cracks, I~. The cracks are synthetic, so every mask is exact.
 Recipe `{recipe["name"]}`, version {recipe["version"]}: {recipe["summary"]}
 
 ![Three rows: clean painting, mask, damaged painting](sample.png)
@@ -135,13 +144,16 @@ Recipe `{recipe["name"]}`, version {recipe["version"]}: {recipe["summary"]}
 
 
 def _loading(manifest: Mapping[str, Any]) -> str:
-    split = next(iter(manifest["splits"]))
+    split, published = next(iter(manifest["splits"])), manifest.get("published")
+    where = '"PATH OR NAME OF THIS DATASET"'
+    if published:
+        where = f'"{published["repository"]}", revision="v{published["version"]}"'
     return f"""## How to load
 
 ```python
 import datasets
 
-rows = datasets.load_dataset("PATH OR NAME OF THIS DATASET", split="{split}")
+rows = datasets.load_dataset({where}, split="{split}")
 rows[0]["image"], rows[0]["mask"], rows[0]["damaged"]
 ```
 
@@ -168,7 +180,8 @@ Rows by split: {splits}. No painting is in two splits.
 def _provenance(manifest: Mapping[str, Any]) -> str:
     source = manifest["source"]
     procedural = "The clean paintings are procedural canvases, painted by craqbench: nobody's work, CC0-1.0."
-    text = procedural if source["kind"] == "procedural" else _of_folder(manifest)
+    others = {"folder": _of_folder, "hub": _of_hub}
+    text = procedural if source["kind"] == "procedural" else others[source["kind"]](manifest)
     return f"""## Provenance and licence
 
 {text}
@@ -178,12 +191,30 @@ Each row names its painting and the painting's licence, which holds for the row'
 
 def _of_folder(manifest: Mapping[str, Any]) -> str:
     source = manifest["source"]
-    shares = ", ".join(f"{name} ({count:,})" for name, count in sorted(_licences(manifest).items()))
     number = len(source["skipped"])
     skipped = f"{number:,} more image{'s were' if number > 1 else ' was'} skipped, for reasons given there."
     return f"""The clean paintings are {len(source["paintings"]):,} images of the folder `{source["name"]}`.
-Licences: {shares}. `manifest.json` lists each painting with title, licence, origin and sha256.
+Licences: {_shares(manifest)}. `manifest.json` lists each painting with title, licence, origin and sha256.
 {skipped if number else "No image was skipped."}"""
+
+
+def _of_hub(manifest: Mapping[str, Any]) -> str:
+    source = manifest["source"]
+    filters = [f"{name} {' or '.join(values)}" for name, values in source["filters"].items()]
+    chosen = f", with {' and '.join(filters)}" if filters else ""
+    number = len(source["skipped"])
+    were = (
+        f"{number:,} image{'s' if number > 1 else ''} found unusable and replaced, as `manifest.json` tells."
+    )
+    return f"""The clean paintings are {source["images"]:,} images of the dataset `{source["repository"]}`
+on the Hugging Face Hub at commit `{source["revision"]}`:
+split `{source["split"]}`, column `{source["column"]}`{chosen}.
+Licences: {_shares(manifest)}. Column `painting` names the row of each, counted from 0, without filters.
+{were if number else "None was found unusable."}"""
+
+
+def _shares(manifest: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in sorted(_licences(manifest).items()))
 
 
 def _remaking(manifest: Mapping[str, Any]) -> str:
@@ -197,8 +228,20 @@ def _remaking(manifest: Mapping[str, Any]) -> str:
 On any number of workers or machines, every shard comes out with the sha256 in `manifest.json`, with
 {versions}.
 Fingerprint of options and code: `{manifest["fingerprint"]}`.
-`craqbench verify DIR` checks files, rows and masks.
+
+{_checking(manifest)}
 """
+
+
+def _checking(manifest: Mapping[str, Any]) -> str:
+    published = manifest.get("published")
+    pull = ""
+    if published:
+        reference = f"{published['repository']}@{published['version']}"
+        pull = f"`craqbench pull {reference}` downloads this version and checks every hash.\n"
+    row = f"{manifest['recipe']['name']}-{manifest['seed']}-{0:07d}"
+    return f"""{pull}`craqbench verify DIR` checks files, rows and masks.
+`craqbench regenerate DIR --row {row}` makes any one row again, with the same bytes."""
 
 
 def _limits(manifest: Mapping[str, Any]) -> str:
@@ -214,6 +257,29 @@ def _limits(manifest: Mapping[str, Any]) -> str:
 - {fit}
 - The same painting occurs in several rows, with other cracks, where there are more rows than paintings.
 """
+
+
+def _citation(manifest: Mapping[str, Any]) -> str:
+    published = manifest.get("published")
+    if not published:
+        return ""
+    repository, version = published["repository"], published["version"]
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{repository}-{version}")
+    is_theirs = manifest["recipe"]["name"] == "paper"
+    paper = "The generator is that of https://arxiv.org/abs/2602.12742: cite it, too.\n" if is_theirs else ""
+    return f"""## Citation
+
+```bibtex
+@misc{{{key},
+  title = {{{_title(manifest)}}},
+  author = {{{{{repository.split("/")[0]}}}}},
+  howpublished = {{\\url{{https://huggingface.co/datasets/{repository}/tree/v{version}}}}},
+  note = {{Version {version}, made with craqbench {manifest["versions"]["craqbench"]}}},
+}}
+```
+
+A version never changes: tag `v{version}` and the sha256 of each file in `manifest.json` say what was used.
+{paper}"""
 
 
 def command(manifest: Mapping[str, Any]) -> str:

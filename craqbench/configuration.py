@@ -28,7 +28,7 @@ from generators.framing import FITS
 from generators.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from generators.triplets import Recipe, Size
 
@@ -154,13 +154,18 @@ class Shard:
 
 def shards(config: Config) -> tuple[Shard, ...]:
     """Return the shards of a dataset; those of a split differ by one row at most."""
-    return tuple(_shards(config))
+    return lay_out(config.rows_of_splits(), config.rows_per_shard)
 
 
-def _shards(config: Config) -> Iterator[Shard]:
+def lay_out(splits: Iterable[tuple[str, int]], rows_per_shard: int) -> tuple[Shard, ...]:
+    """Return the shards of (name, rows) of each split."""
+    return tuple(_lay_out(splits, rows_per_shard))
+
+
+def _lay_out(splits: Iterable[tuple[str, int]], rows_per_shard: int) -> Iterator[Shard]:
     first = 0
-    for split, rows in config.rows_of_splits():
-        count = math.ceil(rows / config.rows_per_shard)
+    for split, rows in splits:
+        count = math.ceil(rows / rows_per_shard)
         for number in range(count):
             size = rows // count + (number < rows % count)
             yield Shard(f"data/{split}-{number:05d}-of-{count:05d}.parquet", split, first, size)

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from craqbench.codecs import decode_image, decode_labels, decode_mask
 from craqbench.configuration import FORMAT, Config, Shard, code_digest, fingerprint, system, versions
 from craqbench.errors import DatasetError
+from craqbench.paintings import Skipped
 from craqbench.shards import READ_ERRORS, Record, first_line, read_cells
 from craqbench.storage import is_leftover, on_disk, write_file
 
@@ -178,6 +180,7 @@ def describe(config: Config, source: Source, records: Sequence[Record]) -> dict[
             "kind": source.kind,
             "name": source.name,
             "fingerprint": source.fingerprint,
+            **source.facts,
             "paintings": [asdict(painting) for painting in source.paintings],
             "skipped": [asdict(skipped) for skipped in source.skipped],
         },
@@ -188,6 +191,38 @@ def describe(config: Config, source: Source, records: Sequence[Record]) -> dict[
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest atomically: two processes that end together write the same bytes."""
     write_file(folder / MANIFEST, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def note_passed_over(folder: Path, manifest: dict[str, Any]) -> tuple[Skipped, ...]:
+    """Add to a complete manifest the images that rows found unusable, see `craqbench.sources.draw`.
+
+    Returns
+    -------
+    All skipped images, sorted by path. Only of the Hub is any image not looked at before it is used.
+
+    Raises
+    ------
+    DatasetError
+        If a shard cannot be read.
+    """
+    source = manifest["source"]
+    found = {Skipped(**item) for item in source["skipped"]}
+    if source["kind"] == "hub":
+        for shard in manifest["shards"]:
+            found |= _passed_over(folder / shard["file"])
+    skipped = tuple(sorted(found, key=lambda item: item.path))
+    source["skipped"] = [asdict(item) for item in skipped]
+    return skipped
+
+
+def _passed_over(path: Path) -> set[Skipped]:
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            metas = [text for batch in file.iter_batches(columns=["meta"]) for text in batch[0].to_pylist()]
+    except READ_ERRORS as error:
+        raise DatasetError(f"{path} cannot be read: {first_line(error)}") from error
+    told = [json.loads(meta)["passed_over"] for meta in metas if '"passed_over":' in meta]
+    return {Skipped(**item) for items in told for item in items}
 
 
 def refuse_strangers(folder: Path) -> None:
@@ -275,6 +310,7 @@ def _flat(manifest: Mapping[str, Any]) -> dict[str, object]:
         },
         **{f"--set {name}": value for name, value in settings.items()},
         "--split": ",".join(f"{name}={fraction:g}" for name, fraction in splits.items()),
+        **({"--source": source.get("name")} if source.get("kind") == "hub" else {}),
         "--source (digest of its paintings)": str(source.get("fingerprint"))[:12],
         "code (digest)": str(manifest.get("code"))[:12],
         **{f"version of {name}": value for name, value in manifest.get("versions", {}).items()},

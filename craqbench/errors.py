@@ -6,6 +6,7 @@
     ├── UsageError        an option, a name or a value that cannot be used
     ├── SourceError       clean paintings that cannot be read
     ├── DatasetError      a dataset on disk that is broken, tampered with or of another configuration
+    ├── AnnotationError   an annotated set that is absent, broken, or has changed since it was opened
     └── StorageError      a disk that is full, read-only or gone
 
 A message names the value, what was expected, and where it came from.
@@ -13,7 +14,7 @@ A message names the value, what was expected, and where it came from.
 
 from __future__ import annotations
 
-__all__ = ["CraqbenchError", "DatasetError", "SourceError", "StorageError", "UsageError"]
+__all__ = ["AnnotationError", "CraqbenchError", "DatasetError", "SourceError", "StorageError", "UsageError"]
 
 
 class CraqbenchError(Exception):
@@ -30,6 +31,10 @@ class SourceError(CraqbenchError):
 
 class DatasetError(CraqbenchError):
     """A dataset on disk that is broken, tampered with, or of another configuration."""
+
+
+class AnnotationError(CraqbenchError):
+    """An annotated set that is absent, broken, or has changed since it was opened."""
 
 
 class StorageError(CraqbenchError):

@@ -9,7 +9,9 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from craqbench.engines import Beat, Progress, run
 from craqbench.errors import SourceError
@@ -17,6 +19,8 @@ from craqbench.paintings import MIN_SIDE, SUFFIXES, Painting, Skipped, decode_pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy.typing as npt
 
     from generators.triplets import Image
 
@@ -50,6 +54,16 @@ class FolderSource:
     def name(self) -> str:
         """The folder's own name: where it lies on this machine is nobody's business."""
         return self.folder.resolve().name
+
+    @property
+    def blocks(self) -> npt.NDArray[np.int64]:
+        """None: each file is read alone."""
+        return np.zeros(0, np.int64)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing more."""
+        return {}
 
     def __len__(self) -> int:
         return len(self.paintings)

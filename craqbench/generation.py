@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from craqbench import card
 from craqbench.configuration import (
@@ -25,18 +26,21 @@ from craqbench.dataset import (
     claim,
     describe,
     load_manifest,
+    note_passed_over,
     refuse_strangers,
     write_manifest,
 )
-from craqbench.engines import Beat, Progress, run
-from craqbench.errors import UsageError
-from craqbench.rows import Job, make_row, open_job, pools_of
-from craqbench.shards import BrokenShardError, Cells, Layout, Record, check_shard, columns, write_shard
+from craqbench.engines import Beat, Failed, Progress, run
+from craqbench.errors import CraqbenchError, UsageError
+from craqbench.making import NOTES, Engine, Outcome, make_here
+from craqbench.planning import Plan, plan
+from craqbench.rows import Job, open_job
+from craqbench.shards import BrokenShardError, Record, check_shard
 from craqbench.sources import Skipped, Source, open_source
 from craqbench.storage import on_disk, remove_leftovers, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 __all__ = [
@@ -46,6 +50,7 @@ __all__ = [
     "Progress",
     "Shard",
     "Summary",
+    "complete",
     "generate",
     "parse_piece",
     "parse_size",
@@ -53,46 +58,14 @@ __all__ = [
     "plan",
 ]
 
-Result = TypeVar("Result")
+_NAMED = 20
+"""Failed shards that a message names; the rest is counted."""
 
-_PARQUET_PER_ROW = 300
-"""Bytes of a row beside its cells, about."""
+_UNSEEN = "its task ended, but the file is not here: expected a folder that all machines share"
 
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, after all was left in order. The message says how to go on; a command exits with 130."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `generate` would make.
-
-    Attributes
-    ----------
-    config, source, shards, fingerprint
-        The options, the opened source, the files, and the digest of options and code.
-    bytes, seconds
-        Estimates for the whole dataset, from `sampled` rows made in memory.
-    sampled
-        How many they were.
-    """
-
-    config: Config
-    source: Source
-    shards: tuple[Shard, ...]
-    fingerprint: str
-    bytes: int
-    seconds: float
-    sampled: int
-
-    @property
-    def splits(self) -> tuple[tuple[str, int, int, int], ...]:
-        """(name, rows, paintings, shards) of each split; 0 paintings if the source is endless."""
-        pools = pools_of(self.config, self.source)
-        return tuple(
-            (name, rows, len(pools[name]), sum(shard.split == name for shard in self.shards))
-            for name, rows in self.config.rows_of_splits()
-        )
 
 
 @dataclass(frozen=True)
@@ -119,6 +92,8 @@ class Summary:
         Size of the finished shards on the disk.
     seconds
         Wall-clock time of the whole call.
+    submitted
+        Where an engine goes on after the call, in words; empty if it does not.
     """
 
     folder: Path
@@ -133,6 +108,7 @@ class Summary:
     skipped: tuple[Skipped, ...]
     bytes: int
     seconds: float
+    submitted: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,10 +124,8 @@ class _Crew:
             config.source, size=config.size, seed=config.seed, workers=self.workers, progress=self.progress
         )
 
-    def run(
-        self, task: Callable[[Shard, Beat], Result], items: Sequence[Shard], stage: str, done: int = 0
-    ) -> list[Result]:
-        """Run a task over shards; `done` rows are counted as finished before."""
+    def reporter(self, items: Sequence[Shard], stage: str, done: int = 0) -> Callable[[int], None]:
+        """Return what is told the rows finished of `items`; `done` rows were finished before."""
         total = done + sum(shard.rows for shard in items)
 
         def report(more: int) -> None:
@@ -159,25 +133,7 @@ class _Crew:
                 self.progress(stage, done + more, total)
 
         report(0)
-        return run(task, items, workers=self.workers, on_beat=report)
-
-
-def plan(config: Config, *, workers: int = 1, progress: Progress | None = None, samples: int = 4) -> Plan:
-    """Open the source, lay out the shards, and estimate size and time from a few rows. Writes nothing.
-
-    Raises
-    ------
-    UsageError, SourceError
-        If an option or the source cannot be used.
-    """
-    source = _Crew(workers, progress).open_source(config)
-    job = open_job(config, source, Path())
-    indexes = sorted({step * config.n // samples for step in range(samples)})
-    started = time.perf_counter()
-    sizes = run(functools.partial(_weigh, job), indexes, workers=1)
-    seconds = (time.perf_counter() - started) / len(sizes) * config.n / workers
-    size = round(sum(sizes) / len(sizes) * config.n)
-    return Plan(config, source, shards(config), job.fingerprint, size, seconds, len(sizes))
+        return report
 
 
 def generate(
@@ -186,9 +142,10 @@ def generate(
     *,
     workers: int = 1,
     piece: tuple[int, int] = (0, 1),
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Make a dataset, or what is missing of it.
+    """Make a dataset, or what is missing of it. A shard that fails is tried again and stops no other.
 
     Parameters
     ----------
@@ -201,6 +158,8 @@ def generate(
     piece
         (i, N): make every N-th shard from the i-th on. Pieces may run at the same time in one folder,
         or elsewhere and have their ``data/`` gathered; a run that finds all shards completes the dataset.
+    engine
+        Where shards are made, see `craqbench.cluster.open_engine`; None: in processes of this machine.
     progress
         ``progress(stage, done, total)``, stages "reading paintings" (files), "checking shards" and
         "making triplets" (rows; the first `done` counts what was there already).
@@ -214,7 +173,7 @@ def generate(
     StorageError
         If the disk is full, read-only or gone; finished shards are kept.
     CraqbenchError
-        If a worker was killed.
+        If shards could not be made, after all others were: the message names each, and why.
     Interrupted
         After Ctrl-C; finished shards are kept.
     """
@@ -227,8 +186,12 @@ def generate(
         )
     if workers < 1:
         raise UsageError(f"workers {workers}: expected 1 or more")
+    if engine and piece != (0, 1):
+        raise UsageError(
+            f"shard {number}/{count}: expected no pieces with an engine that shares out the work"
+        )
     try:
-        return _generate(config, out, piece, _Crew(workers, progress))
+        return _generate(config, out, piece, engine, _Crew(workers, progress))
     except KeyboardInterrupt:
         finished = [shard for shard in layout if (out / shard.file).exists()]
         rows = sum(shard.rows for shard in finished)
@@ -238,36 +201,62 @@ def generate(
         ) from None
 
 
-def _generate(config: Config, out: Path, piece: tuple[int, int], crew: _Crew) -> Summary:
+def _generate(
+    config: Config, out: Path, piece: tuple[int, int], engine: Engine | None, crew: _Crew
+) -> Summary:
     started = time.perf_counter()
     refuse_strangers(out)
     source = crew.open_source(config)
     job, layout = open_job(config, source, out), shards(config)
     mine = layout[piece[0] :: piece[1]]
     claim(out, describe(config, source, []), layout)
-    for name in (*(shard.file for shard in mine), MANIFEST, CARD, SAMPLE):
-        remove_leftovers(out / name)
+    remove_leftovers(
+        *(out / shard.file for shard in mine), *(out / name for name in (MANIFEST, CARD, SAMPLE))
+    )
     there, broken = _check(job, mine, crew)
-    made = _make(job, [shard for shard in mine if shard.file not in there], _rows_in(there), crew)
-    foreign, _ = _check(job, [shard for shard in layout if shard not in mine], crew)
-    records = {**there, **made, **foreign}
-    complete = len(records) == len(layout)
-    if complete:
-        _complete(out, describe(config, source, [records[shard.file] for shard in layout]))
+    wanted = [shard for shard in mine if shard.file not in there]
+    made, outcome = _make(job, layout, wanted, _rows_in(there), engine, crew)
+    remove_leftovers(*(out / shard.file for shard in wanted))
+    if outcome.failed:
+        raise _failure(out, layout, outcome.failed)
+    files = {shard.file for shard in mine}
+    foreign, _ = _check(job, [shard for shard in layout if shard.file not in files], crew)
+    records, skipped = {**there, **made, **foreign}, source.skipped
+    if len(records) == len(layout):
+        manifest = describe(config, source, [records[shard.file] for shard in layout])
+        skipped = _complete(out, manifest)
+        shutil.rmtree(out / NOTES, ignore_errors=True)
     return Summary(
         folder=out,
         fingerprint=job.fingerprint,
-        complete=complete,
+        complete=len(records) == len(layout),
         rows=config.n,
         made=_rows_in(made),
         kept=_rows_in(there),
         shards=len(layout),
         missing=len(layout) - len(records),
         remade=tuple(f"{file}: {reason}" for file, reason in broken.items()),
-        skipped=source.skipped,
+        skipped=skipped,
         bytes=sum(record.bytes for record in records.values()),
         seconds=time.perf_counter() - started,
+        submitted=outcome.submitted,
     )
+
+
+def complete(job: Job, *, workers: int = 1) -> dict[str, str]:
+    """Write card and manifest if every shard is there and sound; return what is wrong with which file.
+
+    Raises
+    ------
+    DatasetError, StorageError
+        As `generate`.
+    """
+    layout = shards(job.config)
+    sound, broken = _check(job, layout, _Crew(workers, None))
+    wrong = {shard.file: broken.get(shard.file, "missing") for shard in layout if shard.file not in sound}
+    if not wrong:
+        _complete(job.folder, describe(job.config, job.source, [sound[shard.file] for shard in layout]))
+    return wrong
 
 
 def _check(job: Job, layout: Sequence[Shard], crew: _Crew) -> tuple[dict[str, Record], dict[str, str]]:
@@ -276,7 +265,8 @@ def _check(job: Job, layout: Sequence[Shard], crew: _Crew) -> tuple[dict[str, Re
     if not present:
         return {}, {}
     recorded = {item["file"]: item["sha256"] for item in load_manifest(job.folder)["shards"]}
-    results = crew.run(functools.partial(_check_one, job), present, "checking shards")
+    task, report = functools.partial(_check_one, job), crew.reporter(present, "checking shards")
+    results = run(task, present, workers=crew.workers, on_beat=report)
     sound, broken = {}, {}
     for shard, result in zip(present, results, strict=True):
         if isinstance(result, str):
@@ -295,41 +285,49 @@ def _check_one(job: Job, shard: Shard, beat: Beat) -> Record | str:
         return str(error)
 
 
-def _make(job: Job, wanted: Sequence[Shard], done: int, crew: _Crew) -> dict[str, Record]:
-    records = crew.run(functools.partial(_make_one, job), wanted, "making triplets", done)
-    return {record.file: record for record in records}
+def _make(
+    job: Job, layout: Sequence[Shard], wanted: Sequence[Shard], done: int, engine: Engine | None, crew: _Crew
+) -> tuple[dict[str, Record], Outcome]:
+    report = crew.reporter(wanted, "making triplets", done)
+    if not engine or not wanted:
+        return make_here(job, wanted, crew.workers, report)
+    outcome = engine.make(job, layout, wanted, report)
+    if outcome.submitted:
+        return {}, outcome
+    made, damaged = _check(job, wanted, crew)
+    failed = {shard.file: outcome.failed.get(shard.file, Failed(_UNSEEN)) for shard in wanted}
+    failed.update((file, Failed(reason)) for file, reason in damaged.items())
+    return made, Outcome({file: why for file, why in failed.items() if file not in made})
+
+
+def _failure(out: Path, layout: Sequence[Shard], failed: Mapping[str, Failed]) -> CraqbenchError:
+    numbers = [number for number, shard in enumerate(layout) if shard.file in failed]
+    lines = [
+        f"  shard {number} ({layout[number].file}): {failed[layout[number].file].reason}"
+        for number in numbers
+    ]
+    more = [f"  and {len(lines) - _NAMED:,} more"] if len(lines) > _NAMED else []
+    head = (
+        f"{len(lines)} of {len(layout)} shards could not be made; what else was to do is finished in {out}:"
+    )
+    last = "run the same command again to make just what is missing"
+    error = CraqbenchError("\n".join([head, *lines[:_NAMED], *more, last]))
+    error.add_note(next(iter(failed.values())).trace)  # a command does not show it, a Python session does
+    return error
 
 
 def _rows_in(records: Mapping[str, Record]) -> int:
     return sum(record.rows for record in records.values())
 
 
-def _make_one(job: Job, shard: Shard, beat: Beat) -> Record:
-    return write_shard(
-        job.folder / shard.file,
-        shard,
-        _rows(job, shard, beat),
-        Layout(columns(job.config.recipe.classes), job.config.size, job.fingerprint),
-    )
+def _complete(folder: Path, manifest: dict[str, Any]) -> tuple[Skipped, ...]:
+    """Write sample, card and, last, the manifest; return the images that were not used.
 
-
-def _rows(job: Job, shard: Shard, beat: Beat) -> Iterator[Cells]:
-    for index in range(shard.first, shard.first + shard.rows):
-        yield make_row(job, shard.split, index)
-        beat()
-
-
-def _weigh(job: Job, index: int, beat: Beat) -> int:
-    """Make a row in memory and return its bytes."""
-    split = [name for name, start in job.starts.items() if start <= index][-1]
-    cells = make_row(job, split, index)
-    beat()
-    return _PARQUET_PER_ROW + sum(len(cell) for cell in cells.values() if isinstance(cell, bytes | str))
-
-
-def _complete(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write sample, card and, last, the manifest. Where all is there already, nothing changes."""
+    Where all is there already, nothing changes.
+    """
+    skipped = note_passed_over(folder, manifest)
     with on_disk(folder):
         write_file(folder / SAMPLE, card.sample(folder, manifest))
         write_file(folder / CARD, card.card(manifest).encode())
     write_manifest(folder, manifest)
+    return skipped

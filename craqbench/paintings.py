@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from generators.triplets import Image
 
-__all__ = ["MIN_SIDE", "SUFFIXES", "Painting", "Skipped", "decode_painting", "read_painting"]
+__all__ = [
+    "MIN_SIDE",
+    "SUFFIXES",
+    "Painting",
+    "Skipped",
+    "UnusableError",
+    "decode_painting",
+    "read_painting",
+]
 
 MIN_SIDE = 64
 """An image whose shorter side has fewer px than this is too small to be a painting."""
@@ -37,13 +45,14 @@ class Painting:
     Attributes
     ----------
     id
-        Unique in its source: the path inside the folder, or ``procedural-SEED-INDEX``.
+        Unique in its source: the path inside the folder, ``procedural-SEED-INDEX``, or
+        ``ORG/NAME@COMMIT#ROW``.
     title, artist
         Empty where unknown.
     licence, source
         SPDX identifier and origin; "unknown" where nobody said.
     sha256
-        Of the image file; empty for a procedural canvas.
+        Of the image file; of its place in a repository of the Hub; empty for a procedural canvas.
     """
 
     id: str
@@ -60,6 +69,10 @@ class Skipped:
 
     path: str
     reason: str
+
+
+class UnusableError(SourceError):
+    """An image that another one is to stand in for, and always will be."""
 
 
 def read_painting(path: Path) -> Image:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from craqbench.codecs import encode_image, encode_labels, encode_mask
 from craqbench.configuration import Config, fingerprint
-from craqbench.sources import Painting, Source, assignment, share_out
+from craqbench.sources import Drawn, Painting, Source, draw, share_out
 from generators.recipes import triplet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from craqbench.shards import Cells
     from generators.triplets import Triplet
@@ -39,7 +43,7 @@ class Job:
     source: Source
     fingerprint: str
     folder: Path
-    pools: Mapping[str, Sequence[int]]
+    pools: Mapping[str, npt.NDArray[np.int64]]
     starts: Mapping[str, int]
 
 
@@ -59,28 +63,32 @@ def open_job(config: Config, source: Source, folder: Path) -> Job:
     return Job(config, source, digest, folder, pools_of(config, source), starts)
 
 
-def pools_of(config: Config, source: Source) -> dict[str, list[int]]:
-    """Return the numbers of the paintings that each split may use."""
+def pools_of(config: Config, source: Source) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the numbers of the paintings that each split may use, ascending."""
     if source.endless:
-        return {name: [] for name, _ in config.splits}
-    shares = share_out(source.paintings, [fraction for _, fraction in config.splits])
-    return {name: share for (name, _), share in zip(config.splits, shares, strict=True)}
+        return {name: np.zeros(0, np.int64) for name, _ in config.splits}
+    if len(config.splits) == 1:
+        return {config.splits[0][0]: np.arange(len(source))}
+    paintings = [source.provenance(number) for number in range(len(source))]
+    shares = share_out(paintings, [fraction for _, fraction in config.splits])
+    return {name: np.array(share) for (name, _), share in zip(config.splits, shares, strict=True)}
 
 
 def make_row(job: Job, split: str, index: int) -> Cells:
     """Return the cells of a row: a pure function of the job's options, the split and the index."""
-    config, pool = job.config, job.pools[split]
-    number = pool[assignment(config.seed, index - job.starts[split], len(pool))] if pool else index
-    clean = job.source.painting(number)
+    config, first = job.config, 0 if job.source.endless else job.starts[split]
+    drawn = draw(job.source, config.seed, index - first, job.pools[split])
+    painting = job.source.provenance(drawn.number)
     try:
-        made = triplet(config.recipe, config.seed, index, clean, config.size, config.fit)
-        return _cells(config, index, job.source.provenance(number), made)
+        made = triplet(config.recipe, config.seed, index, drawn.image, config.size, config.fit)
+        return _cells(config, index, painting, made, drawn)
     except Exception as error:
-        error.add_note(f"in row {index}, painting {job.source.provenance(number).id}")
+        error.add_note(f"in row {index}, painting {painting.id}")
         raise
 
 
-def _cells(config: Config, index: int, painting: Painting, made: Triplet) -> Cells:
+def _cells(config: Config, index: int, painting: Painting, made: Triplet, drawn: Drawn) -> Cells:
+    passed = [asdict(skipped) for skipped in drawn.passed_over]
     return {
         "id": f"{config.recipe.name}-{config.seed}-{index:07d}",
         "image": encode_image(made.image, config.codec),
@@ -96,7 +104,7 @@ def _cells(config: Config, index: int, painting: Painting, made: Triplet) -> Cel
         "artist": painting.artist,
         "licence": painting.licence,
         "source": painting.source,
-        "meta": to_json(made.meta),
+        "meta": to_json({**made.meta, "passed_over": passed} if passed else made.meta),
     }
 
 

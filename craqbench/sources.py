@@ -1,32 +1,37 @@
-"""Where clean paintings come from: procedural canvases or a folder; which painting a row uses."""
+"""Where clean paintings come from: procedural canvases, a folder or the Hub; which painting a row uses."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from craqbench.errors import SourceError
 from craqbench.folders import FolderSource, open_folder
-from craqbench.paintings import Painting, Skipped
+from craqbench.hub_spec import SCHEME
+from craqbench.paintings import Painting, Skipped, UnusableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from craqbench.engines import Progress
     from generators.triplets import Image, Size
 
 __all__ = [
+    "Drawn",
     "FolderSource",
     "Painting",
     "ProceduralSource",
     "Skipped",
     "Source",
     "assignment",
+    "candidates",
+    "draw",
     "open_source",
     "share_out",
 ]
@@ -34,6 +39,9 @@ __all__ = [
 CANVAS_SCALE = 1.4
 """Sides of a procedural canvas, in sides of the triplet: recipes that draw at a painting's own size
 and then scale down, as paper A does, have something to scale down from."""
+
+MOST_TRIES = 64
+"""So many unusable images in a row mean that a source holds no paintings."""
 
 _STREAM = 0x50_41_49_4E_54
 
@@ -44,15 +52,20 @@ class Source(Protocol):
     Attributes
     ----------
     kind, name
-        "procedural" or "folder", and a name for people, without the path on this machine.
+        "procedural", "folder" or "hub", and a name for people, without the path on this machine.
     endless
         Whether every index has a painting of its own; then `paintings` is empty.
     fingerprint
         sha256 (hex) over all that can change a row: file digests, licences, titles.
     paintings
-        The usable paintings, sorted by id.
+        The usable paintings, sorted by id; none if they are not looked at before they are used.
     skipped
         The others, sorted by path.
+    blocks
+        Numbers of the first paintings of those that are fetched together, ascending; none if each
+        painting is read alone.
+    facts
+        What the manifest says of the source beyond the above.
     """
 
     @property
@@ -67,6 +80,10 @@ class Source(Protocol):
     def paintings(self) -> tuple[Painting, ...]: ...  # noqa: D102
     @property
     def skipped(self) -> tuple[Skipped, ...]: ...  # noqa: D102
+    @property
+    def blocks(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def facts(self) -> Mapping[str, Any]: ...  # noqa: D102
 
     def __len__(self) -> int:
         """Return the number of paintings; 0 for an endless source."""
@@ -88,7 +105,8 @@ def open_source(
     spec
         "procedural", or the path of a folder of images (searched with its subfolders). An ``index.csv``
         in the folder (columns ``file`` and any of ``title, artist, licence, source, sha256``) says whose
-        they are; without it the licence is "unknown".
+        they are; without it the licence is "unknown". Or ``hf://ORG/NAME[@REVISION][?COLUMN=VALUE&...]``,
+        a dataset repository of the Hub: `craqbench.hub_spec.parse_hub`.
     size, seed
         (width, height) of the triplets, and the seed: what procedural canvases depend on.
     workers, progress
@@ -97,10 +115,15 @@ def open_source(
     Raises
     ------
     SourceError
-        If the folder is missing, cannot be read or holds no usable image, or its index is malformed.
+        If the folder is missing, cannot be read or holds no usable image, or its index is malformed;
+        if there is no such repository, or the Hub cannot be reached.
     """
     if spec == "procedural":
         return ProceduralSource(seed, size)
+    if spec.startswith(SCHEME):
+        from craqbench.hub_source import open_hub  # noqa: PLC0415  other sources need no Hub
+
+        return open_hub(spec, progress)
     return open_folder(spec, workers, progress)
 
 
@@ -117,9 +140,84 @@ def assignment(seed: int, index: int, n: int) -> int:
 
 
 @functools.lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
-    bits = np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=(_STREAM, epoch, n)))
+def _permutation(seed: int, epoch: int, n: int, *block: int) -> npt.NDArray[np.int64]:
+    bits = np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=(_STREAM, epoch, n, *block)))
     return np.random.Generator(bits).permutation(n)
+
+
+def candidates(
+    seed: int, index: int, pool: npt.NDArray[np.int64], blocks: npt.NDArray[np.int64]
+) -> Iterator[int]:
+    """Yield the numbers of the paintings that row `index` may use, the first choice first: a pure function.
+
+    Where paintings are read one by one (no blocks) there is one choice, see `assignment`. Where they come
+    in blocks, each run of ``len(pool)`` rows, an epoch, goes through the blocks in an order of its own and
+    uses every painting of a block once, in an order of its own, before it goes on to the next. So nearby
+    rows need few blocks; all splits go through the blocks in the same order, and need the same ones. The
+    next choices are those of the rows that follow, and after the last row of the epoch the first.
+
+    Parameters
+    ----------
+    seed, index
+        Of the dataset, and of the row in its split.
+    pool
+        Numbers of the paintings of the split, ascending.
+    blocks
+        Number of the first painting of each block, ascending from 0.
+    """
+    if not len(blocks):
+        yield int(pool[assignment(seed, index, len(pool))])
+        return
+    epoch, position = divmod(index, len(pool))
+    order = _permutation(seed, epoch, len(blocks))
+    ends = np.append(pool.searchsorted(blocks), len(pool))
+    reached = np.cumsum((ends[1:] - ends[:-1])[order])
+    turn = int(reached.searchsorted(position, side="right"))
+    skipped = position - (int(reached[turn - 1]) if turn else 0)
+    for step in range(len(order) + 1):
+        block = int(order[(turn + step) % len(order)])
+        members = pool[ends[block] : ends[block + 1]]
+        inside = _permutation(seed, epoch, len(members), block)
+        part = slice(skipped if step == 0 else 0, skipped if step == len(order) else None)
+        yield from members[inside[part]].tolist()
+
+
+class Drawn(NamedTuple):
+    """A painting for a row.
+
+    Attributes
+    ----------
+    number
+        Of the painting in its source.
+    image
+        (h, w, 3) uint8 RGB.
+    passed_over
+        What it stands in for: the candidates before it, and why they cannot be used.
+    """
+
+    number: int
+    image: Image
+    passed_over: tuple[Skipped, ...]
+
+
+def draw(source: Source, seed: int, index: int, pool: npt.NDArray[np.int64]) -> Drawn:
+    """Read the painting of a row: the first of its `candidates` that can be used.
+
+    Raises
+    ------
+    SourceError
+        If `MOST_TRIES` candidates in a row cannot be used, or the painting cannot be had now.
+    """
+    if source.endless:
+        return Drawn(index, source.painting(index), ())
+    passed: list[Skipped] = []
+    for number in itertools.islice(candidates(seed, index, pool, source.blocks), MOST_TRIES):
+        try:
+            return Drawn(number, source.painting(number), tuple(passed))
+        except UnusableError as error:
+            passed.append(Skipped(source.provenance(number).id, str(error)))
+    found = f"source {source.name!r}: {len(passed)} paintings in a row cannot be used"
+    raise SourceError(f"{found}, such as {passed[0].path}: {passed[0].reason}")
 
 
 def share_out(paintings: Sequence[Painting], fractions: Sequence[float]) -> list[list[int]]:
@@ -161,6 +259,16 @@ class ProceduralSource:
     def fingerprint(self) -> str:
         """sha256 (hex) over what canvases depend on; their code is in the dataset's own fingerprint."""
         return hashlib.sha256(f"procedural {self.seed} {self.canvas_size}".encode()).hexdigest()
+
+    @property
+    def blocks(self) -> npt.NDArray[np.int64]:
+        """None: each canvas is painted alone."""
+        return np.zeros(0, np.int64)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing more."""
+        return {}
 
     @property
     def canvas_size(self) -> Size:

@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows, where an open file cannot be deleted anyway
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["new_file", "on_disk", "remove_leftovers", "write_file"]
+__all__ = ["leftovers", "new_file", "on_disk", "remove_leftovers", "write_file"]
 
 _SUFFIX = ".part"
 _GO_ON = "finished shards are kept, run the command again to go on"
@@ -70,13 +70,31 @@ def write_file(path: Path, data: bytes) -> None:
             view = view[file.write(view) :]
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what a killed process left of a file; what a living one is writing stays."""
-    with on_disk(path):
-        for leftover in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
-            with contextlib.suppress(FileNotFoundError):
-                if not _is_locked(leftover):
-                    leftover.unlink()
+def remove_leftovers(*paths: Path) -> None:
+    """Remove what a killed process left of these files; what a living one is writing stays."""
+    wanted: dict[Path, set[str]] = {}
+    for path in paths:
+        wanted.setdefault(path.parent, set()).add(path.name)
+    for folder, names in wanted.items():
+        with on_disk(folder):
+            for leftover, name in leftovers(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    if name in names and not _is_locked(leftover):
+                        leftover.unlink()
+
+
+def leftovers(folder: Path) -> list[tuple[Path, str]]:
+    """Return (path, name that it is to get) of the unfinished files in a folder, sorted.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read; one that is not there has none.
+    """
+    if not folder.is_dir():
+        return []
+    found = sorted(path for path in folder.iterdir() if is_leftover(path))
+    return [(path, path.name[1:].rsplit(".", 2)[0]) for path in found]
 
 
 def is_leftover(path: Path) -> bool:

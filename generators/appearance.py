@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -137,8 +136,9 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     opacity = _opacity(drawing.opacity, look, rng) * zone
     damaged = blend(image, colour, opacity)
     if look.lift:
-        shown = _relief(drawing.opacity, look) * (256 - opacity) * (8 + 0.35 * luminance) / 256 * zone
-        damaged = add(damaged, [np.asarray(shown, np.float32)] * 3)
+        brightness = cv2.LUT(luminance, (8 + 0.35 * levels[:, 0]) / 256)
+        shown = _relief(drawing.opacity, look) * (np.float32(256) - opacity) * np.asarray(brightness) * zone
+        damaged = add(damaged, shown)
     return damaged
 
 
@@ -160,10 +160,11 @@ def blend(image: Image, colour: Image, opacity: npt.NDArray[np.uint16]) -> Image
     return mixed.astype(np.uint8)
 
 
-def add(image: Image, levels: Sequence[Floats]) -> Image:
-    """Add levels, one (H, W) plane for each channel, and clip to 0-255."""
-    planes = np.asarray(cv2.merge([np.rint(plane).astype(np.int16) for plane in levels]), np.int16)
-    return np.asarray(cv2.add(image, planes, dtype=cv2.CV_8U), np.uint8)
+def add(image: Image, *levels: Floats) -> Image:
+    """Add levels, one (H, W) plane for all channels or one for each, and clip to 0-255."""
+    planes = [np.rint(plane).astype(np.int16) for plane in levels]
+    merged = cv2.merge(planes * 3 if len(planes) == 1 else planes)
+    return np.asarray(cv2.add(image, merged, dtype=cv2.CV_8U), np.uint8)
 
 
 def near(mask: Mask, distance: int) -> Mask:
@@ -179,9 +180,11 @@ def _opacity(drawn: Grey, look: Look, rng: np.random.Generator) -> npt.NDArray[n
         soft = cv2.addWeighted(soft, 1.0, cv2.GaussianBlur(drawn, (7, 7), 1.6), coarse(look.dirt), 0.0)
     # Beads and stretches: crumbs of paint, and dirt that has gathered here and not there.
     filling = cv2.addWeighted(_grains(drawn.shape, 2, rng), 0.625, _grains(drawn.shape, 12, rng), 0.5, 0.0)
-    factors = 256 + np.rint(look.grain * (np.arange(256) - 144.0))
-    filled = factors.astype(np.uint16)[np.asarray(filling)]
-    return np.asarray(np.minimum((np.asarray(soft, np.uint32) * filled + 128) >> 8, 256), np.uint16)
+    factors = np.rint(128 + look.grain * (np.arange(256) - 144) / 2)
+    filled = np.asarray(cv2.LUT(filling, factors.astype(np.uint16)), np.uint16)
+    filled *= np.asarray(soft, np.uint8)
+    filled >>= np.uint16(7)
+    return np.minimum(filled, np.uint16(256))
 
 
 def _grains(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> Grey:

@@ -19,6 +19,7 @@ from generators.painter.saints import dark_ground, gold_ground, saints
 from generators.painter.sitters import portrait
 from generators.painter.sketch import Sketch, chance, pick
 from generators.painter.tables import flowers, still_life
+from generators.portability import plain_opencv
 from generators.triplets import Image, Size, random_stream
 
 CANVAS_VERSION = 1
@@ -69,6 +70,7 @@ GENRES = (
 )
 
 
+@plain_opencv()
 def canvas(size: Size, *, rng: np.random.Generator) -> Image:
     """Paint a canvas: a pure function of the random stream and the size.
 

@@ -15,7 +15,8 @@ import numpy as np
 from generators import appearance
 from generators.appearance import Look
 from generators.framing import Framing, whole
-from generators.networks import Habit, Network, grow
+from generators.growth import grow
+from generators.networks import Habit, Network
 from generators.parameters import Range, between, check, log_uniform, uniform
 from generators.raster import Drawing, draw_network
 from generators.triplets import Image, Recipe, Size, Triplet
@@ -167,7 +168,7 @@ def crack(
 def describe(network: Network, habit: Habit, look: Look, age: float) -> dict[str, Any]:
     """Return what is worth knowing of a drawn network, for a triplet's `meta`."""
     return {
-        "cracks": len(np.unique(network.crack)),
+        "cracks": int(np.count_nonzero(np.bincount(network.crack))),
         "spacing": round(habit.spacing, 2),
         "width": round(look.width, 2),
         "flip": round(look.flip),

@@ -48,7 +48,7 @@ class MixedParameters:
     """
 
     clean_share: float = between(0, 1, 0.08)
-    close_ups: float = between(0, 1, 0.7)
+    close_ups: float = between(0, 1, 0.65)
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
     spacing: Range = between(8, 4096, (26.0, 100.0))
@@ -129,12 +129,12 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
         jag=uniform((0.05, 0.35), rng),
         kink=uniform((0.05, 0.4), rng),
         sway=uniform((0.02, 0.25), rng),
-        spurs=uniform((0, 0.4), rng),
+        spurs=uniform((0, 0.4), rng) if rng.random() < 0.5 else 0.0,
         order=log_uniform((0.4, 30), rng),
         across=uniform((0.05, 0.5), rng),
         fill=uniform((0.6, 1), rng),
         tiring=0.6 * rng.random() ** 1.5,
-        doubling=uniform((0, 0.1), rng),
+        doubling=uniform((0, 0.04), rng),
     )
 
 
@@ -195,7 +195,7 @@ def draw_surface(rng: np.random.Generator) -> grounds.Surface:
         direction=uniform((0, np.pi), rng),
         strokes=uniform((1.0, 8), rng) if brushy else 0.0,
         stroke_length=log_uniform((8, 70), rng),
-        stroke_width=log_uniform((2, 6), rng),
+        stroke_width=log_uniform((1.6, 6), rng),
         ridges=uniform((0, 2), rng),
         weave=uniform((1.5, 8), rng) if woven else 0.0,
         thread=log_uniform((3, 9), rng),

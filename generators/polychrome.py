@@ -16,7 +16,8 @@ import numpy as np
 from generators import appearance, grounds
 from generators.craquelure import NetworkParameters, describe, draw_habit, draw_look
 from generators.framing import whole
-from generators.networks import Floats, grow
+from generators.growth import grow
+from generators.networks import Floats
 from generators.parameters import Range, between, log_uniform, uniform
 from generators.raster import Drawing, draw_network
 from generators.triplets import CLASSES, Image, Mask, Recipe, Size, Triplet
@@ -77,7 +78,7 @@ def losses(cracks: Mask, p: PolychromeParameters, rng: np.random.Generator) -> M
     fray = grounds.smooth_noise(size, 0.7, grain / 6 + 2, grain / 6 + 2, rng)
     kept = np.float32(1 - snapping) * field + np.float32(0.16) * fray
     weakness = np.float32(snapping) * _by_island(field, cracks) + kept
-    lost = weakness > np.quantile(weakness[::4, ::4], 1 - share * p.age)
+    lost = (weakness > np.quantile(weakness[::4, ::4], 1 - share * p.age)) & (share > 0)
     opened = cv2.morphologyEx(lost.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return np.asarray(opened, np.uint8) > 0
 

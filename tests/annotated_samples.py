@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ def crack_mask(number: int, size: tuple[int, int] = SIZE) -> Array:
     return mask
 
 
-def save(path: Path, array: Array, **options: object) -> Path:
+def save(path: Path, array: Array, **options: Any) -> Path:
     """Write an array as a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     PIL.Image.fromarray(array).save(path, **options)

@@ -42,7 +42,7 @@ def sample() -> AnnotatedSet:
 
 
 def test_filters(sample: AnnotatedSet) -> None:
-    """`where` keeps the items that have one of the values of every attribute, in order, and is in the spec."""
+    """`where` keeps the items with one of the values of every attribute, in order, and enters the spec."""
     kept = sample.where(material=["Wood", "Canvas"], school="x")
     assert [item.id for item in kept] == ["a", "bb", "ccc"]
     assert kept.contents == ("1", "2", "3")
@@ -184,6 +184,7 @@ def test_clean_paintings(tmp_path: Path) -> None:
     ]
     one = found.load("painting-1.jpg")
     assert one.image.shape == (90, 120, 3)
+    assert one.image.flags.writeable
     assert not one.labels.any()
     assert not one.ignore.any()
     (folder / "painting-1.jpg").write_bytes((folder / "painting-0.jpg").read_bytes())

@@ -116,7 +116,7 @@ def test_bombs_are_refused_by_their_header() -> None:
 
 
 def test_the_limit_can_be_lowered_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is the caller's, exactly, and Pillow's own guard neither warns nor counts, and is left as it was."""
+    """The limit is the caller's, exactly; Pillow's own guard is not heard, and is left as it was."""
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1000)
     data = encoded(PIL.Image.fromarray(smooth_picture(0, (100, 80))))
     assert decode_image(data, 8000).shape == (80, 100, 3)

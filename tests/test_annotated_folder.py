@@ -52,6 +52,8 @@ def test_a_plain_folder(folder: Path) -> None:
     ]
     one = found.load("1")
     assert (one.image == smooth_picture(1, SIZE)).all()
+    assert one.image.flags.writeable
+    assert one.image.flags.c_contiguous
     assert (one.mask == (crack_mask(1) == 255)).all()
     assert (one.ignore == (crack_mask(1) == 128)).all()
     assert one.second is None
@@ -67,7 +69,7 @@ def test_equal_content_has_an_equal_digest(folder: Path, tmp_path: Path) -> None
 
 
 def test_formats_and_subfolders(folder: Path) -> None:
-    """Images and masks may be of different formats and lie in subfolders; hidden and other files do not count."""
+    """Formats may differ, files may lie in subfolders; hidden and other files do not count."""
     save(folder / "images" / "left" / "a.b.JPG", smooth_picture(5, SIZE), format="JPEG")
     save(folder / "masks" / "left" / "a.b.bmp", crack_mask(5))
     (folder / "images" / ".hidden.png").write_bytes(b"no image")
@@ -228,7 +230,7 @@ def test_many_faults_are_counted(tmp_path: Path) -> None:
 
 def test_no_folder(tmp_path: Path) -> None:
     """A folder that is not there is named."""
-    with pytest.raises(AnnotationError, match="'.*none' does not exist"):
+    with pytest.raises(AnnotationError, match=r"'.*none' does not exist"):
         opened(tmp_path / "none")
 
 

@@ -21,7 +21,7 @@ from generators.recipes import RECIPES, triplet
 
 
 def test_fixed_set() -> None:
-    """The set on the spot is recipe `mixed` on procedural canvases, the same whenever and by whomever drawn."""
+    """The set on the spot is recipe `mixed` on procedural canvases, the same whenever drawn."""
     found, again = open_set("synthetic,n=2"), open_set("synthetic,n=3")
     assert found.spec == "synthetic,n=2"
     assert found.contents == again.contents[:2]
@@ -121,7 +121,7 @@ def test_tampered_datasets(dataset: Path) -> None:
 def test_changes_under_the_run(dataset: Path) -> None:
     """A file that changes afterwards, or goes, is an error for its rows and no others."""
     found = open_set(f"synthetic:{dataset}")
-    shard = sorted(dataset.glob("data/train*.parquet"))[0]
+    shard = min(dataset.glob("data/train*.parquet"))
     found.load(found.items[0])
     os.utime(shard, (1, 1))
     with pytest.raises(AnnotationError, match=rf"{shard.name} has changed since the set was opened"):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from generators.appearance import NARROWEST, SOFT_EDGE, Look, blend, damage, near, profile, younger
-from generators.networks import Habit, Network, grow
+from generators.growth import grow
+from generators.networks import Habit, Network
 from generators.raster import Drawing, draw_network
 from generators.triplets import Image
 

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from tiny import SIZE, three_class_recipe, tiny_config, tiny_recipe, write_paintings
 
-from craqbench import generation
-from craqbench import rows as rows_module
+from craqbench import making
 from craqbench.configuration import Config, shards
 from craqbench.dataset import load_manifest, read_rows
 from craqbench.errors import CraqbenchError, DatasetError, SourceError, StorageError, UsageError
 from craqbench.generation import Interrupted, generate, plan
+from craqbench.rows import make_row
 from craqbench.sources import open_source
 from generators.recipes import triplet
 
@@ -264,7 +264,7 @@ def test_interrupted_is_a_keyboard_interrupt(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generation, "make_row", interrupt)
+    monkeypatch.setattr(making, "make_row", interrupt)
     with pytest.raises(Interrupted, match="stopped: 0 of 8 shards"), contextlib.suppress(Exception):
         generate(tiny_config(paintings), tmp_path / "out")
     assert issubclass(Interrupted, KeyboardInterrupt)
@@ -405,7 +405,7 @@ def test_usage(paintings: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_fault_in_a_row_stops_no_other_shard(workers: int, paintings: Path, tmp_path: Path) -> None:
-    """Shards with a fault are named with row and reason, after all others are made; no half of one is left."""
+    """Shards with a fault are named with row and reason, after all others are made; no half is left."""
     config = tiny_config(paintings, recipe=tiny_recipe(failing=0))
     told: list[tuple[str, int, int]] = []
     with pytest.raises(CraqbenchError) as caught:
@@ -432,7 +432,7 @@ def test_a_fault_that_passes(
     reference: Path, paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault that is gone at the third try leaves no trace; one that lasts is made good by the next run."""
-    real, left = rows_module.make_row, [2]
+    real, left = make_row, [2]
 
     def stumble(job: Any, split: str, index: int) -> Any:
         if index == 4 and left[0]:
@@ -440,7 +440,7 @@ def test_a_fault_that_passes(
             raise OSError(errno.EIO, "the network disk is away")
         return real(job, split, index)
 
-    monkeypatch.setattr(generation, "make_row", stumble)
+    monkeypatch.setattr(making, "make_row", stumble)
     done = generate(tiny_config(paintings), tmp_path / "out")
     assert (done.complete, done.made) == (True, 24)
     assert digests(tmp_path / "out") == digests(reference)

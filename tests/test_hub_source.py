@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +33,10 @@ from local_hub import (
 )
 from tiny import SIZE, tiny_config
 
-from craqbench.errors import SourceError
+from craqbench.engines import StoppedError
+from craqbench.errors import SourceError, StorageError
 from craqbench.generation import generate
+from craqbench.hub_client import read_range
 from craqbench.paintings import decode_painting
 from craqbench.sources import open_source
 
@@ -379,6 +383,54 @@ def test_interrupted_download_goes_on(shelf: Shelf, tmp_path: Path, monkeypatch:
     size = source.index.groups[0].stop - source.index.groups[0].start  # type: ignore[attr-defined]
     assert sum(pieces) == size - 3000
     assert [path.suffix for path in cached(tmp_path)] == [".arrow"]
+
+
+def test_footer_that_cannot_be_had(shelf: Shelf) -> None:
+    """A Hub that refuses after the pictures have come is reported as such; they are not asked for again."""
+    source = opened()
+    shelf.hub.faults.answer(403, "GET .*/resolve/", nth=2, times=100)
+    with pytest.raises(SourceError, match="the Hub answered 403"):
+        source.painting(0)
+    shelf.hub.faults.clear()
+    shelf.hub.calls.clear()
+    assert np.array_equal(source.painting(0), decode_painting(PICTURES[0]))
+    assert shelf.hub.calls.count("GET /large/") == 1
+
+
+@pytest.mark.usefixtures("shelf")
+def test_stop_during_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is asked to stop does so between two pieces; what it has stays."""
+    source, stop = opened(), threading.Event()
+    monkeypatch.setattr("craqbench.hub_source.PIECE", 500)
+    monkeypatch.setattr("craqbench.engines._Worker.stop", stop, raising=False)
+
+    def read_and_stop(repository: str, sha: str, path: str, start: int, end: int) -> bytes:
+        stop.set()
+        return read_range(repository, sha, path, start, end)
+
+    monkeypatch.setattr("craqbench.hub_source.read_range", read_and_stop)
+    with pytest.raises(StoppedError):
+        source.painting(0)
+    assert [path.stat().st_size for path in cached(tmp_path)] == [2000]
+    stop.clear()
+    monkeypatch.setattr("craqbench.hub_source.read_range", read_range)
+    assert np.array_equal(source.painting(0), decode_painting(PICTURES[0]))
+
+
+@pytest.mark.usefixtures("shelf")
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full during a download is one clear error; what has arrived is used later."""
+    source, sync = opened(), os.fsync
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StorageError, match="No space left on device: expected"):
+        source.painting(0)
+    monkeypatch.setattr(os, "fsync", sync)
+    assert [path.suffix for path in cached(tmp_path)] == [".part"]
+    assert np.array_equal(source.painting(0), decode_painting(PICTURES[0]))
 
 
 @pytest.mark.usefixtures("shelf")

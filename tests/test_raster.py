@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.networks import Habit, Network, grow
+from generators.growth import grow
+from generators.networks import Habit, Network
 from generators.raster import SUPERSAMPLING, Drawing, draw_network
 
 SIZE = (90, 70)

@@ -82,7 +82,7 @@ def three_class_recipe(**settings: Any) -> Recipe:
     return Recipe("tiny3", 901, 1, "Lines of two classes.", "", parameters, draw_lines, 0, CLASSES)
 
 
-def tiny_config(source: Path, **options: Any) -> Config:
+def tiny_config(source: Path | str, **options: Any) -> Config:
     """Return a configuration of 24 tiny rows in 8 shards."""
     defaults: dict[str, Any] = {"n": 24, "recipe": tiny_recipe(), "size": SIZE, "shard_size": 3}
     return Config(source=str(source), **{**defaults, **options})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import inspect
+import math
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -11,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from craqbench.cli.parsing import name_value, nearest, one_of, some_text, whole
 from craqbench.configuration import parse_size
 from craqbench.errors import UsageError
+from craqbench.hub_cache import CACHE_GB, DEFAULT_GB
 from generators.framing import FITS
 from generators.recipes import RECIPES, with_settings
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
 
     from generators.triplets import Recipe
@@ -27,6 +29,7 @@ __all__ = [
     "explained_parameters",
     "find_recipe",
     "read_recipe",
+    "read_source",
 ]
 
 
@@ -48,13 +51,21 @@ def add_recipe_options(parser: argparse.ArgumentParser, recipe: str = "mixed") -
 
 
 def add_picture_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--source``, ``--size``, ``--fit`` and ``--seed``."""
+    """Add ``--source``, ``--cache-gb``, ``--size``, ``--fit`` and ``--seed``."""
     parser.add_argument(
         "--source",
         type=some_text,
         default="procedural",
-        metavar="procedural|FOLDER",
-        help="clean paintings: drawn by craqbench itself, or the image files under a folder",
+        metavar="procedural|FOLDER|hf://...",
+        help="clean paintings: drawn by craqbench itself; the image files under a folder; or a dataset of "
+        "the Hub, hf://ORG/NAME[@REVISION][?COLUMN=VALUE&...], such as 'hf://huggan/wikiart?style=Baroque'",
+    )
+    parser.add_argument(
+        "--cache-gb",
+        type=_gigabytes,
+        metavar="GB",
+        help="room for pictures of the Hub, in the folder that CRAQBENCH_CACHE names; it changes no result "
+        f"(default: CRAQBENCH_CACHE_GB, or {DEFAULT_GB:g})",
     )
     parser.add_argument(
         "--size", type=parse_size, default=(598, 375), metavar="WIDTHxHEIGHT", help="of each picture, in px"
@@ -68,6 +79,23 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         "into the rest, or distort it",
     )
     parser.add_argument("--seed", type=whole(0), default=0, help="another seed, another dataset")
+
+
+def _gigabytes(text: str) -> str:
+    try:
+        good = 0 < float(text) < math.inf
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected GB, such as {DEFAULT_GB:g}")
+    return text
+
+
+def read_source(arguments: argparse.Namespace) -> str:
+    """Return ``--source``, and let the processes to come know of ``--cache-gb``."""
+    if arguments.cache_gb:
+        os.environ[CACHE_GB] = arguments.cache_gb
+    return str(arguments.source)
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

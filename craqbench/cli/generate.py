@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from craqbench.cli import choices
-from craqbench.cli.parsing import one_of, some_path, whole
+from craqbench.cli.parsing import name_value, one_of, some_path, whole
+from craqbench.cli.status import show_status
 from craqbench.cli.terminal import note, plural, program, spell_bytes, spell_seconds, table, watch
+from craqbench.cluster import ENGINES, open_engine
 from craqbench.codecs import CODECS
 from craqbench.configuration import Config, parse_piece, parse_splits
 from craqbench.generation import generate, plan
+from craqbench.rows import open_job
+from craqbench.status import read_status
 
 if TYPE_CHECKING:
     import argparse
 
     from craqbench.generation import Plan, Summary
+    from craqbench.making import Engine
     from craqbench.sources import Skipped
 
 
@@ -59,15 +64,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="|".join(CODECS),
         help="both lossless",
     )
+    parser.add_argument(
+        "--engine",
+        type=one_of(*ENGINES),
+        default="process",
+        metavar="|".join(ENGINES),
+        help="where files are made: by processes of this machine, or by a cluster; the result is the same",
+    )
+    parser.add_argument(
+        "--engine-option",
+        dest="engine_options",
+        action="append",
+        default=[],
+        type=name_value,
+        metavar="NAME=VALUE",
+        help="such as partition=cpu for slurm; an unknown one lists all; may be given several times",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, and make nothing")
+    parser.add_argument(
+        "--status",
+        action="store_true",
+        help="say how far the dataset in --out is, while others make it or not; --out is enough for it",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, or say what would be generated."""
+    """Generate, or say what would be or has been generated."""
+    if arguments.status:
+        source = "" if arguments.source == "procedural" else arguments.source
+        show_status(read_status(arguments.out or Path(f"craquelure-{arguments.recipe}")), source)
+        return 0
+    engine = open_engine(arguments.engine, arguments.engine_options)
     config = Config(
         n=arguments.n,
         recipe=choices.read_recipe(arguments),
-        source=arguments.source,
+        source=choices.read_source(arguments),
         size=arguments.size,
         seed=arguments.seed,
         fit=arguments.fit,
@@ -80,16 +111,23 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.dry_run:
             planned = plan(config, workers=arguments.workers, progress=progress)
         else:
-            made = generate(config, out, workers=arguments.workers, piece=arguments.shard, progress=progress)
+            made = generate(
+                config,
+                out,
+                workers=arguments.workers,
+                piece=arguments.shard,
+                engine=engine,
+                progress=progress,
+            )
     if arguments.dry_run:
-        _show_plan(planned, out)
+        _show_plan(planned, out, engine)
     else:
         show_summary(made)
         _say_what_next(made)
     return 0
 
 
-def _show_plan(planned: Plan, out: Path) -> None:
+def _show_plan(planned: Plan, out: Path, engine: Engine | None) -> None:
     warn_of_skipped(planned.source.skipped)
     table(
         ("split", "rows", "paintings", "files"),
@@ -104,13 +142,15 @@ def _show_plan(planned: Plan, out: Path) -> None:
     )
     print(f"time          about {spell_seconds(planned.seconds)}")
     print(f"fingerprint   {planned.fingerprint}")
+    if engine:
+        print(f"\n{engine.preview(open_job(planned.config, planned.source, out), planned.shards)}")
 
 
 def show_summary(made: Summary) -> None:
     """Print what was made."""
     warn_of_skipped(made.skipped)
     for line in made.remade:
-        note(f"made again: {line}")
+        note(f"{'to be made' if made.submitted else 'made'} again: {line}")
     print(f"\ndataset       {made.folder}")
     print(f"rows          {made.rows:,} in {plural(made.shards, 'file')}, {spell_bytes(made.bytes)}")
     print(f"made          {_work(made)}")
@@ -119,6 +159,8 @@ def show_summary(made: Summary) -> None:
 
 def _work(made: Summary) -> str:
     taken = spell_seconds(made.seconds)
+    if made.submitted:
+        return f"{plural(made.missing, 'file')} submitted {made.submitted}"
     if not made.made:
         return f"nothing new: {plural(made.kept, 'row')} found there and checked in {taken}"
     kept = f"; {made.kept:,} were there already" if made.kept else ""
@@ -126,8 +168,11 @@ def _work(made: Summary) -> str:
 
 
 def _say_what_next(made: Summary) -> None:
+    folder = shlex.quote(str(made.folder))
     if made.complete:
-        print(f"\nnext: {program()} verify {shlex.quote(str(made.folder))}")
+        print(f"\nnext: {program()} verify {folder}")
+    elif made.submitted:
+        print(f"\nnext: {program()} generate --status --out {folder}")
     else:
         verb = "is" if made.missing == 1 else "are"
         print(f"\n{plural(made.missing, 'file')} {verb} still to come from the other pieces (--shard i/N)")

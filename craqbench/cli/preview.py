@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from craqbench import contact_sheet
 from craqbench.cli import choices
 from craqbench.cli.parsing import some_path, whole
@@ -16,14 +18,14 @@ from craqbench.cli.terminal import watch
 from craqbench.configuration import Config
 from craqbench.dataset import load_manifest, read_rows
 from craqbench.errors import DatasetError, UsageError
-from craqbench.sources import assignment, open_source
+from craqbench.sources import draw, open_source
 from generators import recipes
 from generators.triplets import Triplet
 
 if TYPE_CHECKING:
     import argparse
 
-    from craqbench.sources import Source
+    from craqbench.sources import Drawn, Source
     from generators.triplets import Image, Recipe
 
 MOST = 200
@@ -101,7 +103,9 @@ def _recipe_sheet(arguments: argparse.Namespace, recipe: Recipe) -> Image:
     if arguments.ages and "age" not in recipe.settings():
         raise UsageError(f"argument --ages: recipe {recipe.name!r} does not age")
     last = arguments.first + arguments.n
-    config = Config(last, recipe, arguments.source, arguments.size, arguments.seed, arguments.fit)
+    config = Config(
+        last, recipe, choices.read_source(arguments), arguments.size, arguments.seed, arguments.fit
+    )
     with watch() as progress:
         source = open_source(config.source, size=config.size, seed=config.seed, progress=progress)
     title = f"{_title(recipe.name, recipe.version, config.seed)} · source: {source.name}"
@@ -109,25 +113,24 @@ def _recipe_sheet(arguments: argparse.Namespace, recipe: Recipe) -> Image:
         return _ages_sheet(config, source, arguments.first, arguments.ages, title)
     triplets, captions = [], []
     for index in range(arguments.first, last):
-        number = _painting_number(config, source, index)
-        painting = source.painting(number)
-        t = recipes.triplet(recipe, config.seed, index, painting, config.size, config.fit)
+        drawn = _draw(config, source, index)
+        t = recipes.triplet(recipe, config.seed, index, drawn.image, config.size, config.fit)
         where = f"{recipe.name} · seed {config.seed} · index {index}"
         triplets.append(t)
-        captions.append(_caption(where, t, source.provenance(number).title))
+        captions.append(_caption(where, t, source.provenance(drawn.number).title))
     return contact_sheet.triplet_sheet(triplets, captions, title)
 
 
 def _ages_sheet(config: Config, source: Source, index: int, ages: int, title: str) -> Image:
-    painting = source.painting(_painting_number(config, source, index))
+    painting = _draw(config, source, index).image
     aged = recipes.aged(config.recipe, config.seed, index, painting, config.size, config.fit, ages=ages)
     captions = [_caption(f"age {k} of {ages}", t, "") for k, t in enumerate(aged, 1)]
     return contact_sheet.ages_sheet(aged, captions, f"{title} · index {index}")
 
 
-def _painting_number(config: Config, source: Source, index: int) -> int:
-    """Return the painting that row `index` of a generated dataset with one split is made of."""
-    return index if source.endless else assignment(config.seed, index, len(source))
+def _draw(config: Config, source: Source, index: int) -> Drawn:
+    """Read the painting that row `index` of a generated dataset with one split is made of."""
+    return draw(source, config.seed, index, np.arange(len(source)))
 
 
 def _title(recipe: str, version: int, seed: int) -> str:

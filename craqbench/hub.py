@@ -1,0 +1,390 @@
+"""A dataset repository on the Hugging Face Hub: names, versions, what it holds, and its errors in words.
+
+Everything goes through `huggingface_hub`, which knows where the Hub is (HF_ENDPOINT) and who is logged in
+(``hf auth login``, or HF_TOKEN): no credentials pass through here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import logging
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import httpx2
+import huggingface_hub
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import logging as client_log
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+import craqbench
+from craqbench.errors import CraqbenchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = [
+    "HubError",
+    "Piece",
+    "Repository",
+    "Version",
+    "parse_reference",
+    "parse_repository",
+    "parse_version",
+]
+
+Answer = TypeVar("Answer")
+
+WAITS = (0.5, 2.0, 6.0)
+"""Seconds before each new attempt at a request that failed for a reason that passes."""
+
+LONGEST_WAIT = 300.0
+"""Seconds that a busy Hub may ask for."""
+
+PASSING = (408, 429, 500, 502, 503, 504)
+"""Statuses of answers that may be others the next time."""
+
+_KIND = "dataset"
+_NAME = re.compile(r"\b[\w.-]{1,96}\b", re.ASCII)
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
+_GO_ON = "what has arrived is kept, run the same command again to go on"
+
+
+class HubError(CraqbenchError):
+    """The Hub cannot be reached, refuses, or holds something else than it should."""
+
+
+class Version(NamedTuple):
+    """A semantic version (https://semver.org), without labels."""
+
+    major: int
+    minor: int
+    patch: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def tag(self) -> str:
+        """Return the name of its tag in a repository."""
+        return f"v{self}"
+
+
+def parse_version(text: str) -> Version:
+    """Read ``1.0.0``.
+
+    Raises
+    ------
+    UsageError
+        If the text is none.
+
+    Examples
+    --------
+    >>> parse_version("1.10.0") > parse_version("1.9.2")
+    True
+    """
+    match = re.fullmatch(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}", text)
+    if not match:
+        raise UsageError(f"version {text!r}: expected MAJOR.MINOR.PATCH, such as 1.0.0 (https://semver.org)")
+    return Version(*map(int, match.groups()))
+
+
+def parse_repository(text: str) -> str:
+    """Read ``ORG/NAME``.
+
+    Raises
+    ------
+    UsageError
+        If no repository can have this name.
+    """
+    parts = text.split("/")
+    doubled = "--" in text or ".." in text or text.endswith(".git")
+    if len(parts) != 2 or doubled or not all(map(_NAME.fullmatch, parts)):
+        raise UsageError(
+            f"repository {text!r}: expected ORG/NAME of letters, digits, '-', '_' and '.', such as lab/cracks"
+        )
+    return text
+
+
+def parse_reference(text: str) -> tuple[str, Version | None]:
+    """Read ``ORG/NAME@1.0.0``, or ``ORG/NAME`` for the highest version.
+
+    Raises
+    ------
+    UsageError
+        If the text is none.
+
+    Examples
+    --------
+    >>> parse_reference("lab/cracks@1.0.0")
+    ('lab/cracks', Version(major=1, minor=0, patch=0))
+    """
+    name, at, version = text.partition("@")
+    return parse_repository(name), parse_version(version.removeprefix("v")) if at else None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file as it should be in a repository.
+
+    Attributes
+    ----------
+    path
+        Inside the repository.
+    data
+        Its content, or where on this machine it lies.
+    size, sha256
+        What the content must be: bytes, and hex digest.
+    rows
+        Of a shard; 0 of other files.
+    """
+
+    path: str
+    data: bytes | Path
+    size: int
+    sha256: str
+    rows: int = 0
+
+    @classmethod
+    def of(cls, path: str, data: bytes) -> Piece:
+        """Return the piece of a content in memory."""
+        return cls(path, data, len(data), hashlib.sha256(data).hexdigest())
+
+    def is_in(self, files: Mapping[str, huggingface_hub.RepoFile]) -> bool:
+        """Whether a repository has this content at this path, by the hash that the Hub keeps of it."""
+        entry = files.get(self.path)
+        if entry is None or entry.size != self.size:
+            return False
+        if entry.lfs:
+            return entry.lfs.sha256 == self.sha256
+        data = self.data.read_bytes() if isinstance(self.data, Path) else self.data
+        return entry.blob_id == git_blob_id(data)
+
+
+def git_blob_id(data: bytes) -> str:
+    """Return the name that git gives to a content: SHA-1 (hex)."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
+class Head(NamedTuple):
+    """The state of a repository's main branch: its commit, and whether strangers are kept out."""
+
+    sha: str
+    private: bool
+
+
+class Repository:
+    """A dataset repository, as whoever is logged in sees it. Methods raise `HubError`.
+
+    Parameters
+    ----------
+    name
+        ORG/NAME.
+
+    Attributes
+    ----------
+    api
+        The client. Calls belong inside ``with repository.explained():``.
+    url
+        Of its page.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.api = huggingface_hub.HfApi(library_name="craqbench", library_version=craqbench.__version__)
+        self.url = f"{self.api.endpoint}/datasets/{name}"
+
+    def __str__(self) -> str:
+        return f"{self.name!r} on {self.api.endpoint}"
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what the client raises into a `HubError` that says what to do, and keep the client quiet."""
+        try:
+            with _quiet():
+                yield
+        except Exception as error:
+            message = None if isinstance(error, CraqbenchError) else _explain(error, str(self))
+            if message is None:
+                raise
+            raise HubError(message) from error
+
+    def login(self) -> set[str]:
+        """Return under which names whoever is logged in may own repositories: their own, organisations'."""
+        with self.explained():
+            about = patiently(self.api.whoami)
+        return {about["name"], *(organisation["name"] for organisation in about.get("orgs", []))}
+
+    def head(self) -> Head | None:
+        """Return the state of the main branch; None if there is no such repository to be seen."""
+        with self.explained():
+            try:
+                info = patiently(functools.partial(self.api.dataset_info, self.name))
+            except GatedRepoError:
+                raise
+            except RepositoryNotFoundError:
+                return None
+        return Head(str(info.sha), bool(info.private))
+
+    def check_writable(self) -> None:
+        """Raise `HubError` if whoever is logged in may not write."""
+        with self.explained():
+            patiently(lambda: self.api.auth_check(self.name, repo_type=_KIND, write=True))
+
+    def create(self, *, private: bool) -> None:
+        """Create the repository, unless it is there by now."""
+        wanted = True if private else None  # None: what the organisation has chosen for itself
+        with self.explained():
+            patiently(lambda: self.api.create_repo(self.name, repo_type=_KIND, private=wanted, exist_ok=True))
+
+    def versions(self) -> dict[Version, str]:
+        """Return the tags that are versions, ascending: version -> what the tag points to."""
+        with self.explained():
+            refs = patiently(lambda: self.api.list_repo_refs(self.name, repo_type=_KIND))
+        found = {}
+        for tag in refs.tags:
+            with contextlib.suppress(UsageError):
+                found[parse_version(tag.name.removeprefix("v"))] = tag.target_commit
+        return dict(sorted(found.items()))
+
+    def commit_of(self, version: Version) -> str:
+        """Return the commit that a version's tag stands for."""
+        with self.explained():
+            info = patiently(lambda: self.api.dataset_info(self.name, revision=version.tag))
+        return str(info.sha)
+
+    def files(self, revision: str) -> dict[str, huggingface_hub.RepoFile]:
+        """Return all files of a commit or tag by path."""
+        with self.explained():
+            entries = patiently(
+                lambda: list(
+                    self.api.list_repo_tree(self.name, recursive=True, revision=revision, repo_type=_KIND)
+                )
+            )
+        return {entry.path: entry for entry in entries if isinstance(entry, huggingface_hub.RepoFile)}
+
+    def tag(self, version: Version, sha: str) -> None:
+        """Name a commit for good; done already is done."""
+        with self.explained():
+            try:
+                patiently(
+                    lambda: self.api.create_tag(self.name, tag=version.tag, revision=sha, repo_type=_KIND)
+                )
+            except HfHubHTTPError as error:
+                if status_of(error) != 409:
+                    raise
+        found = self.commit_of(version)
+        if found != sha:
+            raise HubError(f"{self}: tag {version.tag} was set to {found} by somebody else, expected {sha}")
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Ask; after a failure that may pass, wait and ask again. What is asked must bear being done twice."""
+    for wait in WAITS:
+        try:
+            return ask()
+        except (HfHubHTTPError, httpx2.TransportError) as error:
+            if not may_pass(error):
+                raise
+            pause = _asked_for(error) or wait
+        time.sleep(pause)
+    return ask()
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another attempt may succeed."""
+    return isinstance(error, httpx2.TransportError) or status_of(error) in PASSING
+
+
+def status_of(error: BaseException) -> int:
+    """Return the status of the answer that is behind an error; 0 if there was none."""
+    return error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+
+
+def _asked_for(error: Exception) -> float:
+    """Return the seconds that the Hub asks to wait; 0 if it does not say."""
+    text = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
+    return min(float(text), LONGEST_WAIT) if re.fullmatch(r"\d{1,9}", text) else 0.0
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's bars and warnings from the terminal: commands show their own."""
+    bars, level = not are_progress_bars_disabled(), client_log.get_verbosity()
+    if bars:
+        disable_progress_bars()
+    client_log.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        client_log.set_verbosity(level)
+        if bars:
+            enable_progress_bars()
+
+
+def _explain(error: BaseException, where: str) -> str | None:
+    """Return what happened and what to do; None if it is not the Hub's business."""
+    if isinstance(error, OSError) and error.errno is not None:  # of the disk, perhaps after a cut
+        return None
+    found: BaseException | None = error
+    while found is not None:
+        message = _told(found, where)
+        if message:
+            return message
+        found = found.__cause__ or found.__context__
+    if isinstance(error, RuntimeError | OSError):  # the storage of chunks; a download cut short
+        return f"{where}: {_first_line(error)}: {_GO_ON}"
+    return None
+
+
+_KNOWN: tuple[tuple[type[Exception], str], ...] = (
+    (LocalTokenNotFoundError, "nobody is logged in: expected a login: hf auth login, or HF_TOKEN"),
+    (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set: expected it unset"),
+    (GatedRepoError, "it is gated: expected its terms accepted there, and a login: hf auth login"),
+    (RepositoryNotFoundError, "there is none, or it is private and the login (hf auth login) may not see it"),
+)
+
+
+def _told(error: BaseException, where: str) -> str | None:
+    for kind, meaning in _KNOWN:
+        if isinstance(error, kind):
+            return f"{where}: {meaning}"
+    if isinstance(error, HfHubHTTPError):
+        return f"{where}: {_refusal(error)}"
+    if isinstance(error, httpx2.TransportError):
+        reason = _first_line(error)
+        return f"{where}: the connection failed ({reason}): expected a network and a Hub that is up; {_GO_ON}"
+    return None
+
+
+def _refusal(error: HfHubHTTPError) -> str:
+    status = status_of(error)
+    if status == 401:
+        return "the login is not valid: expected another: hf auth login, or HF_TOKEN"
+    if status == 403:
+        return f"no right to do this ({_reason(error)}): expected a token that may write, of a member"
+    if status == 429:
+        return f"too many requests: expected some minutes of patience; {_GO_ON}"
+    if status in PASSING:
+        return f"the Hub failed, status {status}: it may pass; {_GO_ON}"
+    return f"the Hub refused, status {status}: {_reason(error)}"
+
+
+def _reason(error: HfHubHTTPError) -> str:
+    told = error.response.headers.get("X-Error-Message") or error.server_message
+    return (told or _first_line(error)).strip().splitlines()[0].rstrip(".")
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
