@@ -125,7 +125,24 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     (H, W, 3) uint8 RGB; equal to `image` farther than `SOFT_EDGE` px from the mask.
     """
     zone = near(drawing.mask, SOFT_EDGE)
-    around = np.asarray(cv2.blur(image, (9, 9)), np.uint8)
+    colour, luminance = _colour(image, look)
+    opacity = _opacity(drawing.opacity, look, rng) * zone
+    damaged = blend(image, colour, opacity)
+    if look.lift:
+        brightness = cv2.LUT(luminance, (8 + 0.35 * np.arange(256, dtype=np.float32)) / 256)
+        shown = _relief(drawing.opacity, look) * (np.float32(256) - opacity) * np.asarray(brightness) * zone
+        damaged = add(damaged, shown)
+    return damaged
+
+
+def _colour(image: Image, look: Look) -> tuple[Image, Grey]:
+    """Colour of the cracks at each px, from the paint around it, and that paint's luminance.
+
+    Both are smooth, and worked out on a quarter of the pixels.
+    """
+    h, w = image.shape[:2]
+    small = cv2.resize(image, (-(-w // 2), -(-h // 2)), interpolation=cv2.INTER_AREA)
+    around = np.asarray(cv2.blur(small, (5, 5)), np.uint8)
     luminance = np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2GRAY), np.uint8)
     levels = np.arange(256, dtype=np.float32)[:, None]
     colour = lookup(around, levels * np.array(look.dark, np.float32))
@@ -133,13 +150,10 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     if shows_light.any():
         light = lookup(around, levels + np.array(look.light, np.float32))
         colour = np.asarray(cv2.copyTo(light, shows_light.view(np.uint8), colour), np.uint8)
-    opacity = _opacity(drawing.opacity, look, rng) * zone
-    damaged = blend(image, colour, opacity)
-    if look.lift:
-        brightness = cv2.LUT(luminance, (8 + 0.35 * levels[:, 0]) / 256)
-        shown = _relief(drawing.opacity, look) * (np.float32(256) - opacity) * np.asarray(brightness) * zone
-        damaged = add(damaged, shown)
-    return damaged
+    return (
+        np.asarray(cv2.resize(colour, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8),
+        np.asarray(cv2.resize(luminance, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8),
+    )
 
 
 def lookup(image: Image, table: Floats) -> Image:

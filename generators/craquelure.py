@@ -98,7 +98,7 @@ class NetworkParameters:
     kink: Range = between(0, 2, (0.1, 0.3))
     sway: Range = between(0, 2, (0.15, 0.35))
     bend: Range = between(0, 0.1, (0.001, 0.003))
-    reach: Range = between(0.1, 100, (4.0, 8.0))
+    reach: Range = between(0.1, 100, (3.5, 6.0))
     tiring: Range = between(0, 1, (0.25, 0.33))
     capture: Range = between(0, 50, (4.0, 6.0))
     crossing: Range = between(0, 1, (0.0, 0.01))
@@ -279,7 +279,7 @@ STYLES = {
                 order=(14.0, 20.0),
                 across=(0.1, 0.2),
                 obedience=(0.5, 0.7),
-                tiring=(0.31, 0.39),
+                tiring=(0.29, 0.36),
                 fill=(0.95, 1.0),
             ),
         ),
@@ -296,7 +296,7 @@ STYLES = {
                 obedience=(0.6, 0.8),
                 jag=(0.25, 0.4),
                 kink=(0.25, 0.4),
-                tiring=(0.36, 0.44),
+                tiring=(0.33, 0.41),
                 width_decay=(0.6, 0.72),
             ),
         ),

@@ -116,10 +116,11 @@ def _free_paths(
     )
     limit = np.maximum(np.rint(limit / STEP), 3).astype(np.int64)
     steps = min(int(limit.max(initial=3)) + 1, int(np.hypot(ground.width, ground.height) / STEP))
-    noise = rng.standard_normal((3, n, steps), np.float32)
+    noise = rng.standard_normal((2, n, steps), np.float32)
+    kinks = rng.standard_normal((n, -(-steps // 4)), np.float32) * np.float32(habit.kink)
     angle = heading[:, None] + noise[0] * np.float32(habit.jag)
-    angle += np.repeat(noise[1, :, ::4], 4, axis=1)[:, :steps] * np.float32(habit.kink)
-    angle += _smooth(noise[2], 15) * np.float32(habit.sway)
+    angle += np.repeat(kinks, 4, axis=1)[:, :steps]
+    angle += _smooth(noise[1], 15) * np.float32(habit.sway)
     curvature = rng.normal(0, habit.bend * STEP, (n, 1)).astype(np.float32)
     angle += curvature * np.arange(steps, dtype=np.float32)
     number = np.rint(angle * np.float32(HEADINGS / (2 * np.pi))).astype(np.int64) & (HEADINGS - 1)
@@ -146,11 +147,10 @@ def _settle(
     crosses = np.asarray(rng.random(n) < habit.crossing)
     if n == 0:
         return
-    cells = ground.cells(paths.x, paths.y)
     left = _first(~ground.inside(paths.x, paths.y))
     whole = np.minimum(np.minimum(paths.limit, steps), left)
     met_old = _meet_older(ground, paths, crosses, habit.capture)
-    met_sister, sister = _meet_sisters(ground, cells, paths.crack, np.minimum(whole, met_old), crosses)
+    met_sister, sister = _meet_sisters(ground, paths, np.minimum(whole, met_old), crosses)
     length = np.minimum(whole, np.minimum(met_old, met_sister))
     row, last = np.arange(n), np.minimum(length, steps - 1)
     end = np.stack([paths.x[row, last], paths.y[row, last]], axis=1)
@@ -205,17 +205,15 @@ def _strands(
     return Strands(x, y, taken, birth, paths.crack, dead, generation)
 
 
-def _meet_sisters(
-    ground: Ground, cells: Ints, crack: Ints, longest: Ints, crosses: Flags
-) -> tuple[Ints, Ints]:
+def _meet_sisters(ground: Ground, paths: _Paths, longest: Ints, crosses: Flags) -> tuple[Ints, Ints]:
     """At which step each path stops on an earlier sister (or S), and on which of her points: (n,) each.
 
     A point's number is its row times S plus its column.
     """
-    n, steps = cells.shape
+    (n, steps), crack = paths.x.shape, paths.crack
     when, who = np.nonzero(np.arange(steps - 1, -1, -1)[:, None] < longest)
     when = steps - 1 - when  # the latest first, so that the earliest is written last and stays
-    own, here = who * steps + when, cells[who, when]
+    own, here = who * steps + when, ground.cells(paths.x[who, when], paths.y[who, when])
     length, seen = longest, np.full((n, steps), -1)
     met = np.full(n, steps)
     for _ in range(ROUNDS):

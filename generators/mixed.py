@@ -54,7 +54,7 @@ class MixedParameters:
     spacing: Range = between(8, 4096, (26.0, 100.0))
     width: Range = between(0.34, 64, (0.85, 2.2))
     gaping_share: float = between(0, 1, 0.15)
-    jpeg_share: float = between(0, 1, 0.4)
+    jpeg_share: float = between(0, 1, 0.35)
     age: float = between(0.001, 1, 1.0)
 
     def __post_init__(self) -> None:
@@ -183,7 +183,7 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
 
 def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
     """Draw how a close-up was photographed."""
-    sharpening = uniform((0, 1.2), rng) if rng.random() < 0.6 else 0.0
+    sharpening = uniform((0, 1.2), rng) if rng.random() < 0.5 else 0.0
     quality = int(rng.integers(60, 96)) if rng.random() < p.jpeg_share else 0
     return Photograph(sharpening, quality)
 
