@@ -182,7 +182,8 @@ def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
     for centre, level, axis, tilt in zip(centres, *(a.tolist() for a in (levels, axes, tilts)), strict=True):
         speck = cv2.ellipse2Poly((0, 0), (axis + 4, axis // 2 + 4), tilt, 0, 360, 45) + centre
         cv2.fillPoly(plane, [speck], level, cv2.LINE_AA, 4)
-    return np.asarray(cv2.GaussianBlur(plane, (3, 3), 0.6), np.float32) - 128
+    softened = cv2.GaussianBlur(plane, (3, 3), 0.6)
+    return np.asarray(cv2.LUT(softened, np.arange(-128, 128, dtype=np.float32)), np.float32)
 
 
 def _hair_draws(size: Size, surface: Surface, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -48,10 +48,10 @@ class MixedParameters:
     """
 
     clean_share: float = between(0, 1, 0.08)
-    close_ups: float = between(0, 1, 0.65)
+    close_ups: float = between(0, 1, 0.6)
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
-    spacing: Range = between(8, 4096, (26.0, 100.0))
+    spacing: Range = between(8, 4096, (28.0, 110.0))
     width: Range = between(0.34, 64, (0.85, 2.2))
     gaping_share: float = between(0, 1, 0.15)
     jpeg_share: float = between(0, 1, 0.35)
@@ -133,7 +133,7 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
         order=log_uniform((0.4, 30), rng),
         across=uniform((0.05, 0.5), rng),
         fill=uniform((0.6, 1), rng),
-        tiring=0.6 * rng.random() ** 1.5,
+        tiring=0.45 * rng.random() ** 1.5,
         doubling=uniform((0, 0.04), rng),
     )
 
@@ -160,8 +160,10 @@ def close_up_ground(
 ) -> tuple[Framing, Image]:
     """Enlarge a passage and make a paint surface of it: tone, strokes, weave, specks, grain."""
     frame = close_up((painting.shape[1], painting.shape[0]), size, log_uniform(p.zoom, rng), rng=rng)
-    toned = tone(frame.image(painting), p.dark_share, rng)
-    return frame, grounds.lay(toned, draw_surface(rng), rng=rng)
+    x0, y0, x1, y1 = frame.window
+    passage = tone(painting[y0:y1, x0:x1], p.dark_share, rng)
+    enlarged = replace(frame, window=(0, 0, x1 - x0, y1 - y0)).image(passage)
+    return frame, grounds.lay(enlarged, draw_surface(rng), rng=rng)
 
 
 def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
