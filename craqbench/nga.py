@@ -174,7 +174,7 @@ def fetch(
     base
         Address in place of `BASE`; ``source_path`` is appended. Default: ``CRAQBENCH_NGA_URL``, or `BASE`.
     progress
-        Stage "downloading".
+        Stage "downloading images".
 
     Raises
     ------
@@ -187,7 +187,7 @@ def fetch(
     rows, absent = shipped.rows(), missing(shipped)
     for done, name in enumerate(absent):
         if progress:
-            progress("downloading", done, len(absent))
+            progress("downloading images", done, len(absent))
         row = rows[name]
         url = f"{address}/{row['source_path']}"
         data = download(url)
@@ -197,7 +197,7 @@ def fetch(
         with naming(Path(row["source_path"])):
             _keep(shipped, name, row, data)
     if progress:
-        progress("downloading", len(absent), len(absent))
+        progress("downloading images", len(absent), len(absent))
     return len(absent)
 
 

@@ -26,7 +26,17 @@ LINE_EVERY = 10.0
 REFRESH_EVERY = 0.1
 """Seconds between two drawings of a progress bar."""
 
-UNITS = {"reading paintings": "paintings", "measuring": "masks"}
+UNITS = {
+    "reading paintings": "paintings",
+    "reading images": "images",
+    "drawing images": "images",
+    "drawing the report": "images",
+    "evaluating": "images",
+    "tuning": "images",
+    "measuring": "masks",
+    "downloading images": "images",
+    "unpacking": "files",
+}
 """What a stage counts, where it is not rows."""
 
 
