@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
+
 import craqbench
 from craqbench.cluster import Step, failures, folder_at, local, ready
 from craqbench.engines import Failed
 from craqbench.errors import CraqbenchError, UsageError
 from craqbench.making import Outcome, make_shard
-from craqbench.shards import BrokenShardError, check_shard
+from craqbench.shards import BrokenShardError, check_shard, first_line
 from craqbench.storage import new_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from craqbench.configuration import Shard
     from craqbench.engines import Beat
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["Jobs"]
 
 SILENT = "its job ended without a word: killed, or out of time (its log is on the Hub's page of the job)"
-PINNED = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "datatrove")
-"""Packages that a job gets in the very versions of this machine: other versions, other bytes."""
+PINNED = {
+    "numpy": "numpy",
+    "cv2": "opencv-python-headless",  # whichever of OpenCV's packages is here, a job has no screen
+    "PIL": "pillow",
+    "pyarrow": "pyarrow",
+    "datatrove": "datatrove",
+}
+"""Import name -> package that a job gets in the very version of this machine: other versions, other bytes."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +73,27 @@ class Jobs:
     dependencies: str = ""
     poll: int = 15
 
+    def check(self, job: Job) -> None:
+        """See `craqbench.making.Engine`."""
+        if job.source.kind == "folder":
+            raise UsageError(f"source {job.source.name!r}: a job cannot read a folder of this machine")
+        if "://" not in self.folder:
+            expected = "an address that jobs can write, such as hf://buckets/NAME/BUCKET/FOLDER"
+            raise UsageError(f"engine-option folder={self.folder}: expected {expected}")
+
     def make(
         self, job: Job, layout: Sequence[Shard], wanted: Sequence[Shard], on_beat: Callable[[int], None]
     ) -> Outcome:
         """Have the wanted shards made, and fetch them; see `craqbench.making.Engine`."""
         step = self._step(job, layout)
-        fetch = _Fetch(local(job), step.remote, on_beat)
-        wanted = fetch(wanted)
-        if wanted:
-            ready(step, wanted)
-            _run(self._executor(step))
+        with _far():
+            fetch = _Fetch(local(job), step.remote, on_beat)
             wanted = fetch(wanted)
-        return Outcome({shard.file: Failed(SILENT) for shard in wanted} | failures(step))
+            if wanted:
+                ready(step, wanted)
+                self._executor(step).run()
+                wanted = fetch(wanted)
+            return Outcome({shard.file: Failed(SILENT) for shard in wanted} | failures(step))
 
     def preview(self, job: Job, layout: Sequence[Shard]) -> str:
         """Return what would be started."""
@@ -90,18 +107,15 @@ class Jobs:
         )
 
     def _step(self, job: Job, layout: Sequence[Shard]) -> RemoteStep:
-        if job.source.kind == "folder":
-            raise UsageError(f"source {job.source.name!r}: a job cannot read a folder of this machine")
-        if "://" not in self.folder:
-            expected = "an address that jobs can write, such as hf://buckets/NAME/BUCKET/FOLDER"
-            raise UsageError(f"engine-option folder={self.folder}: expected {expected}")
         remote = f"{self.folder.rstrip('/')}/{job.fingerprint[:16]}"
         return RemoteStep(job, layout, remote, self.shards, self.cpus)
 
     def _requirements(self) -> list[str]:
         if self.dependencies:
             return [part.strip() for part in self.dependencies.split(",")]
-        pins = [f"{name}=={importlib.metadata.version(name)}" for name in PINNED]
+        owners = importlib.metadata.packages_distributions()
+        here = {name: importlib.metadata.version(owners[name][0]) for name in PINNED}
+        pins = [f"{package}=={here[name]}" for name, package in PINNED.items()]
         return [f"craqbench[cluster]=={craqbench.__version__}", *pins]
 
     def _executor(self, step: Step) -> Any:
@@ -122,12 +136,14 @@ class Jobs:
         )
 
 
-def _run(executor: Any) -> None:
-    """Start the jobs and wait for them."""
+@contextlib.contextmanager
+def _far() -> Iterator[None]:
+    """Explain what the Hub, or the way to it, refuses: no login, no right, no such folder, no network."""
     try:
-        executor.run()
-    except (OSError, ValueError) as error:  # no login, no right, no network
-        raise CraqbenchError(f"engine 'jobs': {error}. What runs goes on: run the command again") from error
+        yield
+    except (OSError, ValueError, httpx2.HTTPError) as error:
+        told = f"{type(error).__name__}: {first_line(error)}"
+        raise CraqbenchError(f"engine 'jobs': {told}. Started jobs go on: run the command again") from error
 
 
 class RemoteStep(Step):

@@ -49,6 +49,16 @@ class Ray:
     address: str = ""
     mem: float = 1.0
 
+    def check(self, job: Job) -> None:
+        """See `craqbench.making.Engine`."""
+        del job
+        _knock(self._address)
+
+    @property
+    def _address(self) -> str:
+        # Without an address, Ray would look for a cluster of this machine, and wait long if that was killed.
+        return self.address or os.environ.get("RAY_ADDRESS") or "local"
+
     def make(
         self, job: Job, layout: Sequence[Shard], wanted: Sequence[Shard], on_beat: Callable[[int], None]
     ) -> Outcome:
@@ -57,10 +67,11 @@ class Ray:
 
         job = local(job)
         step = Step(job, layout, str(job.folder / NOTES))
-        with quiet(), _session(self.address) as ray:
-            ranks = ready(step, wanted)
+        with quiet(), _session(self._address) as (ray, ours):
+            numbers = ready(step, wanted)
             runner = LocalPipelineExecutor([step], tasks=step.ranks, logging_dir=step.notes)
-            failed = _Ranks(ray, runner, self.mem).run(ranks, lambda: on_beat(finished_rows(job, wanted)))
+            ranks = _Ranks(ray, runner, self.mem, lasting=not ours)
+            failed = ranks.run(numbers, lambda: on_beat(finished_rows(job, wanted)))
         return Outcome({layout[rank].file: why for rank, why in failed.items()} | failures(step))
 
     def preview(self, job: Job, layout: Sequence[Shard]) -> str:
@@ -70,37 +81,37 @@ class Ray:
 
 
 @contextlib.contextmanager
-def _session(address: str) -> Iterator[Any]:
-    """Connect to Ray, or start it; yield the module."""
+def _session(address: str) -> Iterator[tuple[Any, bool]]:
+    """Connect to Ray, or start it; yield the module, and whether the connection ends here."""
     ray = importlib.import_module("ray")
     ours = not ray.is_initialized()
-    # Without an address, Ray would look for a cluster of this machine, and wait long if that was killed.
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
     try:
         if ours:
-            _knock(address)
             ray.init(address, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"engine-option address={address}: no Ray cluster there: {error}") from error
     try:
-        yield ray
+        yield ray, ours
     finally:
         if ours:
             ray.shutdown()
 
 
 def _knock(address: str) -> None:
-    """Raise `OSError` if nobody answers at HOST:PORT: Ray itself would wait for minutes."""
+    """Raise `UsageError` if nobody answers at HOST:PORT: Ray itself would wait for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        except OSError as error:
+            raise UsageError(f"engine-option address={address}: no Ray cluster there: {error}") from error
 
 
 class _Ranks:
-    """Ranks on their way through Ray."""
+    """Ranks on their way through Ray; `lasting` if the session outlives them."""
 
-    def __init__(self, ray: Any, runner: Any, mem: float) -> None:
-        self._ray, self._runner = ray, ray.put(runner)
+    def __init__(self, ray: Any, runner: Any, mem: float, *, lasting: bool = False) -> None:
+        self._ray, self._runner, self._lasting = ray, ray.put(runner), lasting
         options = {"num_cpus": 1, "memory": int(mem * 1e9), "max_retries": 0}
         self._task = ray.remote(_run_rank).options(**options)
         self._waiting, self._running = deque[int](), dict[Any, int]()
@@ -120,8 +131,9 @@ class _Ranks:
                     self._end(task, self._running.pop(task))
                 on_change()
         finally:
-            for task in self._running:
-                self._ray.cancel(task, force=True)
+            # Where the session ends, its tasks do; and cancelling them makes Ray 2.60 crash now and then.
+            for task in self._running if self._lasting else ():
+                self._ray.cancel(task)
         return self._failed
 
     def _end(self, task: Any, rank: int) -> None:

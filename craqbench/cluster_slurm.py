@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from craqbench.configuration import Shard
     from craqbench.rows import Job
 
-__all__ = ["Slurm", "submitted_jobs"]
+__all__ = ["Slurm"]
 
 SUBMITTED = "submitted.json"
 
@@ -66,6 +66,15 @@ class Slurm:
     env: str = ""
     sbatch: tuple[tuple[str, str], ...] = ()
 
+    def check(self, job: Job) -> None:
+        """See `craqbench.making.Engine`."""
+        notes = local(job).folder / NOTES
+        if re.search(r"[^\w./+,:@%=-]", str(notes)):
+            raise UsageError(f"out {job.folder}: datatrove's scripts take no blanks or quotes in a path")
+        if not shutil.which("sbatch"):
+            raise UsageError("engine 'slurm': no sbatch on this machine: expected a login node")
+        _refuse_running(notes)
+
     def make(
         self, job: Job, layout: Sequence[Shard], wanted: Sequence[Shard], on_beat: Callable[[int], None]
     ) -> Outcome:
@@ -73,7 +82,6 @@ class Slurm:
         del on_beat
         job = local(job)
         notes = job.folder / NOTES
-        _refuse_running(notes)
         with quiet():
             step = self._step(job, layout, notes)
             ready(step, wanted)
@@ -96,8 +104,6 @@ class Slurm:
         return "\n# --- and, when all of these have ended: ---\n\n".join(scripts)
 
     def _step(self, job: Job, layout: Sequence[Shard], notes: Path) -> Step:
-        if re.search(r"[^\w./+,:@%=-]", str(notes)):
-            raise UsageError(f"out {job.folder}: datatrove's scripts take no blanks or quotes in a path")
         return Step(job, layout, str(notes), self.shards, self.cpus)
 
     def _executor(self, step: Step | Finish, notes: Path, name: str, depends: Any = None) -> Any:
@@ -152,7 +158,7 @@ class Finish:
             raise CraqbenchError(f"{len(wrong)} shards are not there, submit the rest again: {named}")
 
 
-def submitted_jobs(notes: Path) -> list[str]:
+def _submitted_jobs(notes: Path) -> list[str]:
     """Return the numbers of the Slurm jobs that were submitted last for a dataset; none if none were."""
     try:
         return [str(number) for number in json.loads((notes / SUBMITTED).read_text())]
@@ -162,7 +168,7 @@ def submitted_jobs(notes: Path) -> list[str]:
 
 def _refuse_running(notes: Path) -> None:
     """Refuse to submit twice: datatrove would renumber the tasks under the feet of those that run."""
-    jobs = submitted_jobs(notes)
+    jobs = _submitted_jobs(notes)
     if jobs and _queued(jobs):
         raise UsageError(
             f"Slurm jobs {', '.join(jobs)} of this dataset are queued or running: wait for them "
@@ -183,8 +189,6 @@ def _submit(executor: Any) -> None:
     """Submit an executor after what it depends on."""
     try:
         executor.launch_job()
-    except FileNotFoundError as error:
-        raise UsageError("engine 'slurm': no sbatch on this machine: expected a login node") from error
     except subprocess.CalledProcessError as error:
         raise UsageError(f"engine 'slurm': sbatch refused the job (exit code {error.returncode})") from error
 

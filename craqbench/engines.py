@@ -313,7 +313,8 @@ def _pool(
             return executor.submit(_work, item)
 
     try:
-        yield submit, lambda: int(done.value)
+        # Without its lock: a worker may have been killed with it in hand.
+        yield submit, lambda: int(done.get_obj().value)
     finally:
         stop.set()
         executor.shutdown(wait=True, cancel_futures=True)

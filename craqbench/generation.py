@@ -208,6 +208,8 @@ def _generate(
     refuse_strangers(out)
     source = crew.open_source(config)
     job, layout = open_job(config, source, out), shards(config)
+    if engine:
+        engine.check(job)
     mine = layout[piece[0] :: piece[1]]
     claim(out, describe(config, source, []), layout)
     remove_leftovers(

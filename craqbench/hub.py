@@ -1,4 +1,4 @@
-"""A dataset repository on the Hugging Face Hub: names, versions, what it holds, and its errors in words.
+"""A dataset repository on the Hugging Face Hub: names, versions, what it holds.
 
 Everything goes through `huggingface_hub`, which knows where the Hub is (HF_ENDPOINT) and who is logged in
 (``hf auth login``, or HF_TOKEN): no credentials pass through here.
@@ -9,60 +9,36 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import logging
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-import httpx2
 import huggingface_hub
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-)
-from huggingface_hub.utils import logging as client_log
-from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 import craqbench
-from craqbench.errors import CraqbenchError, UsageError
+from craqbench.errors import UsageError
+from craqbench.hub_errors import PASSING, HubError, explained, patiently, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
-    "HubError",
+    "PASSING",
     "Piece",
     "Repository",
     "Version",
     "parse_reference",
     "parse_repository",
     "parse_version",
+    "patiently",
+    "status_of",
 ]
-
-Answer = TypeVar("Answer")
-
-WAITS = (0.5, 2.0, 6.0)
-"""Seconds before each new attempt at a request that failed for a reason that passes."""
-
-LONGEST_WAIT = 300.0
-"""Seconds that a busy Hub may ask for."""
-
-PASSING = (408, 429, 500, 502, 503, 504)
-"""Statuses of answers that may be others the next time."""
 
 _KIND = "dataset"
 _NAME = re.compile(r"\b[\w.-]{1,96}\b", re.ASCII)
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
-_GO_ON = "what has arrived is kept, run the same command again to go on"
-
-
-class HubError(CraqbenchError):
-    """The Hub cannot be reached, refuses, or holds something else than it should."""
 
 
 class Version(NamedTuple):
@@ -211,14 +187,8 @@ class Repository:
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
         """Turn what the client raises into a `HubError` that says what to do, and keep the client quiet."""
-        try:
-            with _quiet():
-                yield
-        except Exception as error:
-            message = None if isinstance(error, CraqbenchError) else _explain(error, str(self))
-            if message is None:
-                raise
-            raise HubError(message) from error
+        with explained(str(self)):
+            yield
 
     def login(self) -> set[str]:
         """Return under which names whoever is logged in may own repositories: their own, organisations'."""
@@ -287,104 +257,3 @@ class Repository:
         found = self.commit_of(version)
         if found != sha:
             raise HubError(f"{self}: tag {version.tag} was set to {found} by somebody else, expected {sha}")
-
-
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """Ask; after a failure that may pass, wait and ask again. What is asked must bear being done twice."""
-    for wait in WAITS:
-        try:
-            return ask()
-        except (HfHubHTTPError, httpx2.TransportError) as error:
-            if not may_pass(error):
-                raise
-            pause = _asked_for(error) or wait
-        time.sleep(pause)
-    return ask()
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether another attempt may succeed."""
-    return isinstance(error, httpx2.TransportError) or status_of(error) in PASSING
-
-
-def status_of(error: BaseException) -> int:
-    """Return the status of the answer that is behind an error; 0 if there was none."""
-    return error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-
-
-def _asked_for(error: Exception) -> float:
-    """Return the seconds that the Hub asks to wait; 0 if it does not say."""
-    text = error.response.headers.get("Retry-After", "") if isinstance(error, HfHubHTTPError) else ""
-    return min(float(text), LONGEST_WAIT) if re.fullmatch(r"\d{1,9}", text) else 0.0
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the client's bars and warnings from the terminal: commands show their own."""
-    bars, level = not are_progress_bars_disabled(), client_log.get_verbosity()
-    if bars:
-        disable_progress_bars()
-    client_log.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        client_log.set_verbosity(level)
-        if bars:
-            enable_progress_bars()
-
-
-def _explain(error: BaseException, where: str) -> str | None:
-    """Return what happened and what to do; None if it is not the Hub's business."""
-    if isinstance(error, OSError) and error.errno is not None:  # of the disk, perhaps after a cut
-        return None
-    found: BaseException | None = error
-    while found is not None:
-        message = _told(found, where)
-        if message:
-            return message
-        found = found.__cause__ or found.__context__
-    if isinstance(error, RuntimeError | OSError):  # the storage of chunks; a download cut short
-        return f"{where}: {_first_line(error)}: {_GO_ON}"
-    return None
-
-
-_KNOWN: tuple[tuple[type[Exception], str], ...] = (
-    (LocalTokenNotFoundError, "nobody is logged in: expected a login: hf auth login, or HF_TOKEN"),
-    (OfflineModeIsEnabled, "HF_HUB_OFFLINE is set: expected it unset"),
-    (GatedRepoError, "it is gated: expected its terms accepted there, and a login: hf auth login"),
-    (RepositoryNotFoundError, "there is none, or it is private and the login (hf auth login) may not see it"),
-)
-
-
-def _told(error: BaseException, where: str) -> str | None:
-    for kind, meaning in _KNOWN:
-        if isinstance(error, kind):
-            return f"{where}: {meaning}"
-    if isinstance(error, HfHubHTTPError):
-        return f"{where}: {_refusal(error)}"
-    if isinstance(error, httpx2.TransportError):
-        reason = _first_line(error)
-        return f"{where}: the connection failed ({reason}): expected a network and a Hub that is up; {_GO_ON}"
-    return None
-
-
-def _refusal(error: HfHubHTTPError) -> str:
-    status = status_of(error)
-    if status == 401:
-        return "the login is not valid: expected another: hf auth login, or HF_TOKEN"
-    if status == 403:
-        return f"no right to do this ({_reason(error)}): expected a token that may write, of a member"
-    if status == 429:
-        return f"too many requests: expected some minutes of patience; {_GO_ON}"
-    if status in PASSING:
-        return f"the Hub failed, status {status}: it may pass; {_GO_ON}"
-    return f"the Hub refused, status {status}: {_reason(error)}"
-
-
-def _reason(error: HfHubHTTPError) -> str:
-    told = error.response.headers.get("X-Error-Message") or error.server_message
-    return (told or _first_line(error)).strip().splitlines()[0].rstrip(".")
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -41,6 +41,9 @@ class Outcome:
 class Engine(Protocol):
     """Makes shards elsewhere than in processes of this machine; see `craqbench.cluster`."""
 
+    def check(self, job: Job) -> None:
+        """Raise `UsageError` if it cannot make this job, before anything is written."""
+
     def make(
         self, job: Job, layout: Sequence[Shard], wanted: Sequence[Shard], on_beat: Callable[[int], None]
     ) -> Outcome:

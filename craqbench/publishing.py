@@ -15,7 +15,8 @@ from craqbench.card import card
 from craqbench.dataset import CARD, MANIFEST, SAMPLE, load_manifest
 from craqbench.errors import DatasetError
 from craqbench.generation import Interrupted
-from craqbench.hub import HubError, Piece, Repository, Version
+from craqbench.hub import Piece, Repository, Version
+from craqbench.hub_errors import HubError
 from craqbench.storage import on_disk
 from craqbench.uploading import SHARD_NAME, bring, plan_changes
 from craqbench.verification import verify

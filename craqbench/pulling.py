@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from craqbench.dataset import CARD, MANIFEST, SAMPLE, load_manifest
 from craqbench.errors import DatasetError, StorageError, UsageError
 from craqbench.generation import Interrupted
-from craqbench.hub import HubError, Piece, Repository, Version, patiently
+from craqbench.hub import Piece, Repository, Version
+from craqbench.hub_errors import GONE, HubError, patiently
 from craqbench.storage import on_disk
 from craqbench.uploading import SHARD_NAME
 
@@ -114,9 +115,7 @@ def pull(
 
 def _find_version(repository: Repository, version: Version | None) -> Version:
     if repository.head() is None:
-        raise HubError(
-            f"{repository}: there is none, or it is private and the login (hf auth login) may not see it"
-        )
+        raise HubError(f"{repository}: {GONE}")
     known = repository.versions()
     if version is None and known:
         return max(known)

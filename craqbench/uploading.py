@@ -20,7 +20,8 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from craqbench.dataset import MANIFEST
 from craqbench.errors import DatasetError
-from craqbench.hub import WAITS, HubError, Piece, Repository, may_pass, patiently, status_of
+from craqbench.hub import Piece, Repository
+from craqbench.hub_errors import WAITS, HubError, may_pass, patiently, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

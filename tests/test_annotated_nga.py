@@ -155,8 +155,8 @@ def test_fetch(shipped: Shipped, web: Web) -> None:
     count = fetch(shipped, base=f"{web.address}/", progress=lambda *call: calls.append(call))
     assert count == 3
     assert web.asked == list(FILES)
-    assert calls[0] == ("downloading", 0, 3)
-    assert calls[-1] == ("downloading", 3, 3)
+    assert calls[0] == ("downloading images", 0, 3)
+    assert calls[-1] == ("downloading images", 3, 3)
     found = open_nga(shipped)
     for item, data in zip(found, FILES.values(), strict=True):
         assert (found.load(item).image == cut(data)).all()

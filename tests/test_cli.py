@@ -461,6 +461,7 @@ def test_demo_works_twice(craqbench_: Any, tmp_path: Path, monkeypatch: pytest.M
     assert "all is as the manifest says" in out
     with Pictures.open(tmp_path / "here" / "contact-sheet.png") as sheet:
         assert sheet.width > 500
+    assert "<table" in (tmp_path / "here" / "report.html").read_text(encoding="utf-8")
     code, out, _ = craqbench_(*line)
     assert code == 0
     assert "nothing new: 24 rows found there" in out

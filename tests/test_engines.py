@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from craqbench.engines import Beat, run
-from craqbench.errors import CraqbenchError, UsageError
+from craqbench.engines import Beat, Failed, run, run_each
+from craqbench.errors import CraqbenchError, StorageError, UsageError
 
 psutil = pytest.importorskip("psutil")
 TESTS = Path(__file__).parent
@@ -48,6 +48,37 @@ def die(number: int, beat: Beat) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     beat()
     return number
+
+
+def clumsy(number: int, beat: Beat) -> int:
+    """Count a beat, and then fail on 2 always, on 3 by killing this process, on 5 for lack of a disk."""
+    beat()
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 5:
+        raise StorageError("the disk is full")
+    if number == 2:
+        raise UnsendableError(number, "two")
+    return number * number
+
+
+class UnsendableError(Exception):
+    """An error that cannot be read from a pipe, as those of some HTTP libraries."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(f"{text}\nin two lines")
+        self.number = number
+
+
+def once(path: Path, beat: Beat) -> str:
+    """Fail, or die, at the first try; the file remembers it."""
+    beat()
+    if not path.exists():
+        path.touch()
+        if path.name == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(path.name)
+    return path.name
 
 
 def loaded(_: int, beat: Beat) -> list[str]:
@@ -101,6 +132,55 @@ def test_a_killed_worker_is_reported() -> None:
         CraqbenchError, match="one of 2 worker processes was killed, most often because memory"
     ):
         run(die, [0, 1, 2], workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_item_stops_no_other(workers: int) -> None:
+    """Every other item is done; the failed one says why in one line, and counts for no beat."""
+    beats: list[int] = []
+    results = run_each(clumsy, [1, 2, 4, 6], workers=workers, on_beat=beats.append)
+    assert [results[0], *results[2:]] == [1, 16, 36]
+    failed = results[1]
+    assert isinstance(failed, Failed)
+    assert failed.reason == "UnsendableError: two in two lines"
+    assert "in clumsy" in failed.trace
+    assert beats[-1] == 3
+
+
+def test_a_killed_item_is_the_only_one_blamed() -> None:
+    """Of the items that were being made when a worker was killed, the guilty one fails and no other."""
+    results = run_each(clumsy, [3, 1, 2, 4, 3, 6], workers=3)
+    assert [results[1], results[3], results[5]] == [1, 16, 36]
+    told = [results[0], results[4]]
+    assert all(isinstance(item, Failed) and item.reason.startswith("its process was killed") for item in told)
+    assert isinstance(results[2], Failed)
+
+
+def test_a_single_item_has_a_process_of_its_own() -> None:
+    """With several workers asked for, even one item that kills its process leaves this one alive."""
+    (result,) = run_each(clumsy, [3], workers=2)
+    assert isinstance(result, Failed)
+    assert run_each(clumsy, [], workers=2) == []
+    with pytest.raises(UsageError, match="workers 0: expected 1 or more"):
+        run_each(clumsy, [1], workers=0)
+
+
+@pytest.mark.parametrize(("workers", "name"), [(1, "fails"), (2, "fails"), (2, "dies")])
+def test_an_item_is_tried_again(workers: int, name: str, tmp_path: Path) -> None:
+    """What fails, or kills its process, once is done in the end."""
+    paths = [tmp_path / name, tmp_path / "there"]
+    paths[1].touch()
+    beats: list[int] = []
+    assert run_each(once, paths, workers=workers, on_beat=beats.append) == [name, "there"]
+    assert beats[-1] == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_concerns_all_stops_all(workers: int) -> None:
+    """An error that is named fatal is raised at once, as it is."""
+    with pytest.raises(StorageError, match=r"^the disk is full$"):
+        run_each(clumsy, [1, 5, 4], workers=workers, fatal=(StorageError,))
+    assert multiprocessing.active_children() == []
 
 
 SCRIPT = """

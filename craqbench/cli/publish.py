@@ -3,6 +3,9 @@
 The dataset is verified first. Uploads resume: run the same command again after an interruption. The tag of
 the version, such as v1.0.0, is set last, when the Hub's own hashes say that all is there; a version that
 exists is never changed. Who you are is the business of the Hub's own login: hf auth login, or HF_TOKEN.
+
+The Hub stores what two versions share once. A version with more rows costs hardly more than those rows if
+it was generated with the same --seed and --shard-size, and both --n are multiples of that.
 """
 
 from __future__ import annotations
@@ -64,11 +67,12 @@ def _show(done: Publication, *, dry_run: bool) -> None:
     print(f"\nrepository    {done.repository} ({', '.join(state)})")
     print(f"version       {done.version}, tag {done.version.tag}")
     print(f"rows          {done.rows:,}")
-    print(f"sent          {plural(len(done.sent), 'file')}, {spell_bytes(done.bytes)}")
+    sent, removed = ("to send", "to remove") if dry_run else ("sent", "removed")
+    print(f"{sent:13} {plural(len(done.sent), 'file')}, {spell_bytes(done.bytes)}")
     if done.kept:
         print(f"there before  {plural(len(done.kept), 'file')}")
     if done.removed:
-        print(f"removed       {plural(len(done.removed), 'file')} of an older version")
+        print(f"{removed:13} {plural(len(done.removed), 'file')} of an older version")
     if done.strange:
         print(f"left alone    {', '.join(done.strange)}: not of the dataset")
     if dry_run:

@@ -1,0 +1,211 @@
+"""A comparison as text: for the terminal, Markdown, CSV, LaTeX, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from craqbench.comparison import SPEED, Comparison, Row
+from craqbench.figures import CLEAN_RANKING
+from craqbench.metrics import Difference
+from craqbench.results import Score
+
+__all__ = ["FORMATS", "cells", "headers", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the short table: its head, and how a row is written in it."""
+
+    head: str
+    cell: Callable[[Row], str]
+
+
+def _figure(name: str, head: str, form: str = ".3f") -> Column:
+    def cell(row: Row) -> str:
+        value = row.scores[name].value if name in row.scores else None
+        return "" if value is None else f"{value:{form}}"
+
+    return Column(head, cell)
+
+
+def _with_interval(name: str, head: str, form: str = ".3f") -> Column:
+    plain = _figure(name, head, form)
+
+    def cell(row: Row) -> str:
+        score = row.scores.get(name, Score(value=None))
+        if score.low is None or score.high is None:
+            return plain.cell(row)
+        return f"{plain.cell(row)} [{score.low:{form}}, {score.high:{form}}]"
+
+    return Column(head, cell)
+
+
+def _behind(row: Row) -> str:
+    if row.behind is None:
+        return ""
+    gap = row.behind
+    return f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
+
+
+_KINDS = {"ceiling": " (ceiling)", "sanity": " (sanity)", "incomplete": " (incomplete)", "method": ""}
+_FIRST = (
+    Column("rank", lambda row: "" if row.rank is None else str(row.rank)),
+    Column("method", lambda row: f"{row.label}{_KINDS[row.kind]}"),
+)
+_LAST = (_figure(SPEED, "s/MP", ".3g"),)
+CRACKS = (
+    *_FIRST,
+    _with_interval("f1@2", "F1@2px"),
+    Column("behind best", _behind),
+    _figure("precision@2", "P@2px"),
+    _figure("recall@2", "R@2px"),
+    _figure("f1", "F1"),
+    _figure("cldice", "clDice"),
+    _figure("ap@2", "AP@2px"),
+    _figure("accuracy", "Acc"),
+    _figure("mean_iou", "MIoU"),
+    *_LAST,
+)
+"""The crack class first; averages over classes last."""
+
+CLEAN = (
+    *_FIRST,
+    _with_interval(CLEAN_RANKING, "false px, share", ".4f"),
+    Column("behind best", _behind),
+    _with_interval("false_alarms_per_megapixel", "false alarms/MP", ".0f"),
+    *_LAST,
+)
+
+
+def _columns(comparison: Comparison) -> Sequence[Column]:
+    return CLEAN if comparison.set.clean else CRACKS
+
+
+def headers(comparison: Comparison) -> list[str]:
+    """Return the heads of the short table."""
+    return [column.head for column in _columns(comparison)]
+
+
+def cells(comparison: Comparison) -> list[list[str]]:
+    """Return the rows of the short table."""
+    return [[column.cell(row) for column in _columns(comparison)] for row in comparison.rows]
+
+
+def _markdown(comparison: Comparison) -> str:
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in cells(comparison)]
+    heads = headers(comparison)
+    rule = ["---" if head == "method" else "---:" for head in heads]
+    lines = [f"| {' | '.join(row)} |" for row in (heads, rule, *rows)]
+    return "\n".join([*lines, "", *(f"- {note}" for note in comparison.notes)]) + "\n"
+
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def _tex(text: str) -> str:
+    return re.sub(r"[\\~^&%$#_{}]", lambda found: _SPECIAL[found[0]], text)
+
+
+def _latex(comparison: Comparison) -> str:
+    heads = headers(comparison)
+    kinds = "".join("l" if head == "method" else "r" for head in heads)
+    rows = [" & ".join(_tex(cell) for cell in row) + r" \\" for row in cells(comparison)]
+    notes = [f"% {' '.join(note.split())}" for note in comparison.notes]
+    return "\n".join(
+        [
+            *notes,
+            rf"\begin{{tabular}}{{{kinds}}}  % needs \usepackage{{booktabs}}",
+            r"\toprule",
+            " & ".join(map(_tex, heads)) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _csv(comparison: Comparison) -> str:
+    """Write every figure, each with its interval; empty where there is none."""
+    names = list(dict.fromkeys(name for row in comparison.rows for name in row.scores))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    facts = ("rank", "method", "kind", "version", "threshold", "tuned_on", "predictions_digest")
+    ends = ("", "_low", "_high")
+    behind = ("behind", "behind_low", "behind_high", "behind_p")
+    writer.writerow([*facts, *(f"{name}{end}" for name in names for end in ends), *behind, "on_second"])
+    for row in comparison.rows:
+        scores = [row.scores.get(name, Score(value=None)) for name in names]
+        figures = [value for score in scores for value in (score.value, score.low, score.high)]
+        gap = [None] * 4 if row.behind is None else [*asdict(row.behind).values()]
+        writer.writerow([*_facts(row).values(), *figures, *gap, row.on_second])
+    return out.getvalue()
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    result = row.result
+    tuned = None if result is None else result.threshold.tuned_on
+    return {
+        "rank": row.rank,
+        "method": row.label,
+        "kind": row.kind,
+        "version": result and result.method.version,
+        "threshold": result and result.threshold.value,
+        "tuned_on": tuned and tuned.spec,
+        "predictions_digest": result and result.predictions_digest,
+    }
+
+
+def _json(comparison: Comparison) -> str:
+    content = {
+        "set": comparison.set.model_dump(mode="json"),
+        "ranking": comparison.ranking,
+        "rows": [
+            {
+                **_facts(row),
+                "scores": {name: score.model_dump() for name, score in row.scores.items()},
+                "behind": _difference(row.behind),
+                "on_second": row.on_second,
+            }
+            for row in comparison.rows
+        ],
+        "pairs": [
+            {"first": pair.first, "second": pair.second, **(_difference(pair.difference) or {})}
+            for pair in comparison.pairs
+        ],
+        "notes": comparison.notes,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _difference(gap: Difference | None) -> dict[str, float] | None:
+    return None if gap is None else asdict(gap)
+
+
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "markdown": _markdown,
+    "csv": _csv,
+    "latex": _latex,
+    "json": _json,
+}
+"""By the name that ``--format`` takes."""
+
+
+def write(comparison: Comparison, form: str) -> str:
+    """Return a comparison in one of `FORMATS`.
+
+    Markdown and LaTeX have the main columns, CSV and JSON every figure and every digit.
+    """
+    return FORMATS[form](comparison)

@@ -1,0 +1,223 @@
+"""Methods as ``--method`` names them, and what a result says of a method and of the machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+import craqbench
+from baselines.protocols import Detector
+from baselines.registry import default_settings, get_detector, settings_of
+from craqbench.errors import UsageError
+from craqbench.results import CardInfo, Hardware, MethodInfo
+
+__all__ = [
+    "DEVICES",
+    "MethodSpec",
+    "describe_hardware",
+    "describe_method",
+    "describe_versions",
+    "make_detector",
+    "parse_method",
+    "takes_device",
+]
+
+DEVICES = ("auto", "cpu", "cuda")
+SANITY = ("none", "all")
+"""Methods that do not look at the image."""
+
+_SETTING = re.compile(r",([A-Za-z_]\w*)=([^,]*)$")
+_DEVICE = "device"
+_LIBRARIES = ("numpy", "scipy", "scikit-image")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """A method and its settings; cheap to send to a worker.
+
+    Attributes
+    ----------
+    name
+        A name of `baselines.registry`, or ``package.module:Class``.
+    settings
+        (name, value) of the settings that were given.
+    given
+        What was typed.
+    """
+
+    name: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    given: str = ""
+
+
+def parse_method(text: str) -> MethodSpec:
+    """Read ``NAME[,SETTING=VALUE ...]``; the values of a tuple are separated by colons.
+
+    Raises
+    ------
+    UsageError
+        If there is no such method or setting, or a value is not of the setting's kind.
+
+    Examples
+    --------
+    >>> parse_method("ridge,scales=1:2.5").settings
+    (('scales', (1.0, 2.5)),)
+    """
+    rest, found = text.strip(), list[tuple[str, str]]()
+    while match := _SETTING.search(rest):
+        rest = rest[: match.start()]
+        found.append((match[1], match[2].strip()))
+    try:
+        defaults = default_settings(rest)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    values = {name: _read(text, name, value, defaults.get(name)) for name, value in reversed(found)}
+    return MethodSpec(rest, tuple(values.items()), text.strip())
+
+
+def _read(text: str, name: str, value: str, default: Any) -> Any:
+    try:
+        return _read_like(default, value)
+    except ValueError as error:
+        written = ":".join(map(str, default)) if isinstance(default, tuple) else default
+        raise UsageError(f"method {text!r}: {name}={value}: expected a value like {written}") from error
+
+
+def _read_like(default: Any, value: str) -> Any:
+    """Read a value of the default's kind, or guess where there is no default."""
+    if isinstance(default, tuple) and default:
+        return tuple(_read_like(default[0], part) for part in value.split(":"))
+    if isinstance(default, bool):
+        if value.lower() not in ("true", "false"):
+            raise ValueError(value)
+        return value.lower() == "true"
+    if isinstance(default, int | float):
+        return type(default)(value)
+    if isinstance(default, str):
+        return value
+    try:
+        guessed = json.loads(value)
+    except ValueError:
+        return value
+    return guessed if isinstance(guessed, bool | int | float) else value
+
+
+def takes_device(spec: MethodSpec) -> bool:
+    """Whether a method has a setting ``device``."""
+    return _DEVICE in default_settings(spec.name)
+
+
+def make_detector(spec: MethodSpec, device: str) -> Detector:
+    """Make a detector; ``device`` goes to those that have such a setting, unless it was given.
+
+    Raises
+    ------
+    ValueError
+        See `baselines.registry.get_detector`.
+    """
+    settings = dict(spec.settings)
+    if takes_device(spec):
+        settings = {_DEVICE: device, **settings}
+    return get_detector(spec.name, **settings)
+
+
+def describe_method(spec: MethodSpec, detector: Detector) -> MethodInfo:
+    """Return what a result says of a method."""
+    card = detector.card
+    given = {name: value for name, value in spec.settings if name != _DEVICE}
+    settings = {k: v for k, v in {**given, **settings_of(detector)}.items() if k != _DEVICE}
+    return MethodInfo(
+        label=",".join([detector.name, *(f"{name}={_written(value)}" for name, value in given.items())]),
+        name=detector.name,
+        version=detector.version,
+        given=spec.given or spec.name,
+        settings=_as_json(settings),
+        card=CardInfo(
+            training_data=card.training_data,
+            licence=card.licence,
+            reference=card.reference,
+            weights=card.weights,
+        ),
+        source_sha256=_source_digest(detector),
+        kind="sanity" if spec.name in SANITY else "method",
+    )
+
+
+def _written(value: object) -> str:
+    return ":".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON has them; what it has not, as text."""
+    text = json.dumps(dict(settings), default=str)
+    found: dict[str, Any] = json.loads(text, parse_constant=str)  # NaN and infinity
+    return found
+
+
+def _source_digest(detector: Detector) -> str | None:
+    """Digest the file that defines a method: its author may forget to raise the version."""
+    try:
+        file = inspect.getsourcefile(type(detector))
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+    except (OSError, TypeError):
+        return None
+
+
+def describe_versions() -> dict[str, str]:
+    """Return the versions of what figures may depend on."""
+    return {
+        "craqbench": craqbench.__version__,
+        "python": platform.python_version(),
+        "opencv": cv2.__version__,
+        **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+
+
+def describe_hardware(detector: Detector) -> Hardware:
+    """Return what this machine is, without a name that could tell whose it is."""
+    return Hardware(
+        cpu=_cpu(),
+        cores=_cores(),
+        memory_gb=_memory_gb(),
+        system=platform.system() or "unknown",
+        machine=platform.machine() or "unknown",
+        device=str(getattr(detector, _DEVICE, "cpu")) or "unknown",
+    )
+
+
+@functools.cache
+def _cpu() -> str:
+    """Return the model of the processor, in words."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name" and value.strip():
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _memory_gb() -> int | None:
+    """Return the memory in GB (10^9 bytes), where the system tells."""
+    try:
+        return max(1, round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9))
+    except (AttributeError, OSError, ValueError):
+        return None

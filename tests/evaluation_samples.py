@@ -1,0 +1,176 @@
+"""Small sets and results that several test files evaluate and compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from annotated_samples import crack_mask, save
+from metric_cases import lines
+from tiny import smooth_picture
+
+from craqbench.evaluation import Evaluated, Options, evaluate
+from craqbench.figures import interval_figures
+from craqbench.metrics import TAUS, detection_counts
+from craqbench.metrics.inputs import Mask
+from craqbench.result_counts import Counts, ImageCounts, PaintingCounts, counts_of, tables_of
+from craqbench.results import (
+    CardInfo,
+    Curves,
+    Failure,
+    Hardware,
+    MethodInfo,
+    Result,
+    Score,
+    SetInfo,
+    Speed,
+    Threshold,
+)
+
+HEIGHT, WIDTH = 72, 96
+
+
+def write_images(folder: Path, count: int = 4, *, seed: int = 0) -> Path:
+    """Write images, number N 96 + N px wide, and masks; each two are of one painting."""
+    rows = ["id,painting,polarity,school"]
+    for number in range(count):
+        size = (WIDTH + number, HEIGHT)
+        image, mask = smooth_picture(seed + number, size), crack_mask(seed + number, size)
+        image[mask == 255] //= 3
+        save(folder / "images" / f"{number}.png", image)
+        save(folder / "masks" / f"{number}.png", mask)
+        rows.append(f"{number},painting {number // 2},{'dark' if number % 2 else 'light'},Dutch")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def one(method: str, folder: Path, out: Path, **options: Any) -> Evaluated:
+    """Evaluate one method on a folder."""
+    (made,) = evaluate([f"folder:{folder}"], [method], out, Options(**options))
+    return made
+
+
+def untimed(path: Path) -> dict[str, Any]:
+    """Return a result file's contents without what is measured in seconds."""
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    del content["speed"]
+    return content
+
+
+def drawn_result(label: str, *, right: npt.ArrayLike = 0.5, paintings: int = 6, **changes: Any) -> Result:
+    """Return a result on drawn masks: a share `right` of them is predicted as annotated.
+
+    All results have the same annotations; `right` may also be a value for each painting.
+    """
+    shares = np.broadcast_to(right, paintings)
+    images = [_image(number, float(share), label) for number, share in enumerate(shares)]
+    counts = [image.counts for image in images]
+    clean = changes.pop("clean", False)
+    found = interval_figures(tables_of(counts, clean=clean), ("background", "craquelure"))
+    zeros = ((0, 0, 0, 1),) * 256
+    fields: dict[str, Any] = {
+        "format": 1,
+        "benchmark": "1",
+        "task": "detection",
+        "complete": True,
+        "set": drawn_set(paintings, clean=clean),
+        "method": drawn_method(label),
+        "threshold": Threshold(value=0.5, origin="method"),
+        "scores": {name: Score.of(interval) for name, interval in found.items()},
+        "groups": {},
+        "speed": Speed(seconds=2.0, pixels=10**6, images=4, seconds_per_megapixel=2.0, fps=2.0, workers=1),
+        "command": "craqbench evaluate",
+        "policies": {"tolerance": "some"},
+        "versions": {"numpy": "2"},
+        "hardware": Hardware(
+            cpu="any", cores=2, memory_gb=None, system="Linux", machine="x86_64", device="cpu"
+        ),
+        "predictions_digest": "0" * 64,
+        "failures": (),
+        "taus": TAUS,
+        "paintings": tuple(
+            PaintingCounts(painting=image.painting, images=1, counts=image.counts) for image in images
+        ),
+        "images": tuple(images),
+        "second": (),
+        "curves": Curves(exact=zeros, tolerant=zeros),
+    }
+    return Result(**{**fields, **changes})
+
+
+def drawn_set(images: int, *, clean: bool = False, **changes: Any) -> SetInfo:
+    """Return what a drawn result says of its set."""
+    fields: dict[str, Any] = {
+        "spec": "clean:drawn" if clean else "folder:drawn",
+        "given": "folder:drawn",
+        "name": "folder",
+        "version": "1",
+        "digest": "a" * 64,
+        "classes": ("background", "craquelure"),
+        "licence": "CC0-1.0",
+        "images": images,
+        "paintings": images,
+        "clean": clean,
+    }
+    return SetInfo(**{**fields, **changes})
+
+
+def drawn_method(label: str, *, version: str = "1", kind: str | None = None) -> MethodInfo:
+    """Return what a drawn result says of its method."""
+    return MethodInfo(
+        label=label,
+        name=label,
+        version=version,
+        given=label,
+        settings={},
+        card=CardInfo(training_data="none", licence="CC0-1.0", reference="a toy"),
+        source_sha256=None,
+        kind="sanity" if kind == "sanity" or label in ("none", "all") else "method",
+    )
+
+
+def failed(result: Result) -> Result:
+    """Return the result of a method that failed on the last image."""
+    last = result.images[-1]
+    return Result(
+        **{
+            **dict(result),
+            "complete": False,
+            "scores": {},
+            "groups": {},
+            "failures": (Failure(image=last.id, reason="raised ZeroDivisionError"),),
+            "images": result.images[:-1],
+            "paintings": result.paintings[:-1],
+        }
+    )
+
+
+def _image(number: int, right: float, label: str) -> ImageCounts:
+    rng = np.random.default_rng(number)
+    truth = lines((HEIGHT, WIDTH), rng)
+    truth[0, :9] = True
+    counts = drawn_counts(_prediction(truth, right, np.random.default_rng([number, len(label)])), truth)
+    return ImageCounts(
+        id=f"image {number}",
+        painting=f"painting {number:02}",
+        file=f"image{number}",
+        attributes={},
+        height=HEIGHT,
+        width=WIDTH,
+        counts=counts,
+        prediction_sha256="0" * 64,
+    )
+
+
+def _prediction(truth: Mask, right: float, rng: np.random.Generator) -> Mask:
+    """Keep a share of the columns as annotated; the rest is shifted far away."""
+    keep = rng.permutation(WIDTH) < right * WIDTH
+    return np.where(keep, truth, np.roll(truth, HEIGHT // 2, axis=0))
+
+
+def drawn_counts(prediction: Mask, truth: Mask) -> Counts:
+    """Return the counts of a mask."""
+    return counts_of(detection_counts(prediction, truth), int(prediction.any()))

@@ -1,0 +1,253 @@
+"""Comparisons: ranks, intervals and differences of the metrics, refusals, notes, and every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_samples import drawn_counts, drawn_method, drawn_result, drawn_set, failed
+from metric_cases import draw
+
+from craqbench.comparison import CEILING, Comparison, Row, compare
+from craqbench.comparison_formats import FORMATS, cells, headers, write
+from craqbench.errors import UsageError
+from craqbench.figures import bootstrap_rng
+from craqbench.metrics import match_f1, paired_difference, rank_methods, resampling_weights
+from craqbench.results import Result, SecondCounts, Threshold, TunedOn
+
+
+@pytest.fixture(name="results", scope="module")
+def several() -> list[Result]:
+    """Return results of two close methods, a worse one and the sanity rows."""
+    close = np.linspace(0.85, 0.95, 12)
+    return [
+        drawn_result("worse", right=0.3, paintings=12),
+        drawn_result("one", right=close, paintings=12),
+        drawn_result("other", right=close[::-1], paintings=12),
+        drawn_result("none", right=0.0, paintings=12),
+    ]
+
+
+@pytest.fixture(name="table", scope="module")
+def compared(results: list[Result]) -> Comparison:
+    """Return their comparison."""
+    return compare(results)
+
+
+def f1_counts(result: Result) -> np.typing.NDArray[np.int64]:
+    """Return the match counts at 2 px by painting."""
+    return np.array([painting.counts.tolerance[2] for painting in result.paintings], np.int64)
+
+
+def row_of(table: Comparison, label: str) -> Row:
+    """Return a row by its label."""
+    return next(row for row in table.rows if row.label == label)
+
+
+def test_ranks_are_those_of_the_metrics(results: list[Result], table: Comparison) -> None:
+    """Methods are ranked by F1@2px with ties, sanity rows not at all, and rows come best first."""
+    methods = {r.method.label: f1_counts(r) for r in results if r.method.kind == "method"}
+    expected = rank_methods(methods, match_f1, rng=bootstrap_rng())
+    found = [(row.label, row.rank) for row in table.rows if row.kind == "method"]
+    assert found == [(one.name, one.rank) for one in expected]
+    assert sorted(rank or 0 for _, rank in found) == [1, 1, 3]
+    assert row_of(table, "none").rank is None
+    values = [row.scores["f1@2"].value or 0 for row in table.rows]
+    assert values == sorted(values, reverse=True)
+
+
+def test_differences_are_paired(results: list[Result], table: Comparison) -> None:
+    """Every pair has the paired difference of the metrics; `behind` is that to the best method."""
+    by_label = {result.method.label: result for result in results}
+    weights = resampling_weights(12, rng=bootstrap_rng())
+    assert len(table.pairs) == 6
+    for pair in table.pairs:
+        first, second = f1_counts(by_label[pair.first]), f1_counts(by_label[pair.second])
+        assert pair.difference == paired_difference(first, second, match_f1, weights=weights)
+    best = table.rows[0]
+    assert best.behind is None
+    for row in table.rows[1:]:
+        gap = row.behind
+        assert gap is not None
+        expected = (best.scores["f1@2"].value or 0) - (row.scores["f1@2"].value or 0)
+        assert gap.value == pytest.approx(expected)
+
+
+def test_order_does_not_matter(results: list[Result], table: Comparison) -> None:
+    """A table is a function of the results, not of the order of files."""
+    again = compare(results[::-1])
+    assert again.rows == table.rows
+    assert again.notes == table.notes
+
+
+def test_sorting(results: list[Result]) -> None:
+    """Any figure sorts, lower first where lower is better; ranks stay."""
+    by_name = compare(results, sort="method")
+    assert [row.label for row in by_name.rows] == ["none", "one", "other", "worse"]
+    betti = [row.scores["beta0_error"].value or 0 for row in compare(results, sort="beta0_error").rows]
+    assert betti == sorted(betti)
+    assert {r.label: r.rank for r in by_name.rows} == {r.label: r.rank for r in compare(results).rows}
+    with pytest.raises(UsageError, match=r"no figure 'f2': expected method, or one of accuracy, .*f1@2"):
+        compare(results, sort="f2")
+
+
+DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
+    "set": (
+        {"set": drawn_set(6, digest="b" * 64)},
+        r"different sets: .* Got folder:drawn \(aaaaaaaa\): a; folder:drawn \(bbbbbbbb\): b",
+    ),
+    "policies": ({"policies": {"tolerance": "another"}}, "different policies: .*tolerance = another: b"),
+    "benchmark": ({"benchmark": "2"}, "different benchmark versions: expected one. Got 1: a; 2: b"),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+def test_unlike_results_are_refused(case: str) -> None:
+    """What cannot be compared is told apart by name."""
+    changes, message = DIFFERENCES[case]
+    with pytest.raises(UsageError, match=message):
+        compare([drawn_result("a"), drawn_result("b", **changes)])
+
+
+def test_no_results() -> None:
+    """Nothing to compare is one message."""
+    with pytest.raises(UsageError, match="no results to compare"):
+        compare([])
+
+
+def test_versions_of_a_method() -> None:
+    """Two versions of a method are two rows; the same version twice is refused."""
+    first = drawn_result("mine", right=0.4)
+    second = drawn_result("mine", right=0.8, method=drawn_method("mine", version="2"))
+    assert {row.label for row in compare([first, second]).rows} == {"mine 1", "mine 2"}
+    with pytest.raises(
+        UsageError, match="2 results are of 'mine 1': expected one of each method and version"
+    ):
+        compare([first, first])
+
+
+def test_sanity_rows() -> None:
+    """A method that is no better than one that looks at nothing is named; so is the lack of such rows."""
+    useless, useful, blind = (
+        drawn_result(n, right=r, paintings=12)
+        for n, r in (("useless", 0.31), ("useful", 0.9), ("all", np.linspace(0.2, 0.4, 12)))
+    )
+    notes = "\n".join(compare([useless, useful, blind]).notes)
+    assert "useless is not significantly better than all." in notes
+    assert "useful is not" not in notes
+    assert "No sanity rows" in "\n".join(compare([useful]).notes)
+
+
+def test_incomplete_results(results: list[Result]) -> None:
+    """An incomplete result stands last, without rank or scores, and the note says what failed."""
+    table = compare([failed(drawn_result("broken", paintings=12)), *results])
+    last = table.rows[-1]
+    assert (last.label, last.kind, last.rank) == ("broken", "incomplete", None)
+    assert set(last.scores) == {"seconds_per_megapixel"}
+    assert "broken failed on 1 of 12 images and has no scores; first on image 11: raised" in "\n".join(
+        table.notes
+    )
+    assert compare([failed(results[0])]).rows[0].kind == "incomplete"
+
+
+def with_second(result: Result) -> Result:
+    """Return a result of a set whose first two images have a second annotator."""
+    counts = drawn_counts(draw("lines", (72, 96), 1), draw("lines", (72, 96), 1))
+    second = tuple(
+        SecondCounts(id=image.id, painting=image.painting, counts=counts) for image in result.images[:2]
+    )
+    return Result(**{**dict(result), "second": second})
+
+
+def test_the_ceiling(results: list[Result]) -> None:
+    """The second annotator stands first, unranked, and methods are told on the same images."""
+    table = compare([with_second(result) for result in results])
+    top = table.rows[0]
+    assert (top.label, top.kind, top.rank) == (CEILING, "ceiling", None)
+    assert top.scores["f1@2"].value == 1
+    one = next(result for result in results if result.method.label == "one")
+    alone = float(match_f1(f1_counts(one)[:2].sum(axis=0)))
+    assert row_of(table, "one").on_second == pytest.approx(alone)
+    assert re.search(rf"has 2 of 12 images. On these: .*one {alone:.3f}", "\n".join(table.notes))
+
+
+def test_few_paintings_tuning_and_speed_are_noted() -> None:
+    """The reader is told of few paintings, tuned thresholds and shared machines."""
+    origin = TunedOn(spec="synthetic", given="synthetic", digest="c" * 64, images=4, f1=0.5)
+    tuned = drawn_result("a", threshold=Threshold(value=0.3, origin="tuned", tuned_on=origin))
+    parallel = drawn_result("b", speed=tuned.speed.model_copy(update={"workers": 2}))
+    notes = "\n".join(compare([tuned, parallel]).notes)
+    assert "With 6 paintings intervals are too narrow" in notes
+    assert "Thresholds tuned on another set: a." in notes
+    assert "Speeds were measured beside other work" in notes
+
+
+def test_clean_sets() -> None:
+    """On paintings without cracks less is better, in order, rank and difference."""
+    loud = drawn_result("loud", right=np.linspace(0.4, 0.5, 12), paintings=12, clean=True)
+    quiet = drawn_result("quiet", right=1.0, paintings=12, clean=True)
+    table = compare([loud, quiet])
+    values = [row.scores["false_share"].value or 0 for row in table.rows]
+    assert values == sorted(values)
+    assert table.ranking == "false_share"
+    gap = table.rows[1].behind
+    assert gap is not None
+    assert gap.value == pytest.approx(values[1] - values[0])
+    assert headers(table)[2] == "false px, share"
+    assert all(write(table, form) for form in FORMATS)
+
+
+def test_the_crack_class_stands_first(table: Comparison) -> None:
+    """F1@2px with its interval comes right after the name, averages over classes come last."""
+    heads = headers(table)
+    assert heads[:3] == ["rank", "method", "F1@2px"]
+    assert heads.index("Acc") > heads.index("clDice")
+    first = cells(table)[0]
+    assert re.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", first[2])
+
+
+def test_csv_has_every_figure(results: list[Result], table: Comparison) -> None:
+    """CSV is read back with every digit, value, low and high."""
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(write(table, "csv")))}
+    for result in results:
+        for name, score in result.scores.items():
+            row = rows[result.method.label]
+            found = [row[f"{name}{end}"] for end in ("", "_low", "_high")]
+            assert [float(x) if x else None for x in found] == [score.value, score.low, score.high]
+    assert rows["none"]["rank"] == ""
+    assert rows["one"]["kind"] == "method"
+
+
+def test_json_has_everything(table: Comparison) -> None:
+    """JSON has rows, pairs, notes and the set, and no number that JSON has not."""
+    content = json.loads(write(table, "json"), parse_constant=pytest.fail)
+    assert [row["method"] for row in content["rows"]] == [row.label for row in table.rows]
+    assert len(content["pairs"]) == 6
+    assert content["set"]["digest"] == "a" * 64
+    assert content["notes"] == list(table.notes)
+
+
+def test_names_are_escaped() -> None:
+    """Characters that mean something in Markdown or LaTeX are written so that they mean themselves."""
+    table = compare([drawn_result(r"a|b_c&d%e\f~g")])
+    markdown, latex = write(table, "markdown"), write(table, "latex")
+    assert r"a\|b_c&d%e\f~g" in markdown
+    assert r"a|b\_c\&d\%e\textbackslash{}f\textasciitilde{}g" in latex
+    for line in markdown.splitlines()[:3]:
+        assert len(re.findall(r"(?<!\\)\|", line)) == len(headers(table)) + 1
+    for line in latex.splitlines():
+        if line.endswith(r"\\"):
+            assert len(re.findall(r"(?<!\\)&", line)) == len(headers(table)) - 1
+
+
+def test_markdown_and_latex_have_all_rows_and_notes(table: Comparison) -> None:
+    """The short formats have a line for each row and each note."""
+    markdown, latex = write(table, "markdown"), write(table, "latex")
+    assert len(markdown.splitlines()) == 2 + len(table.rows) + 1 + len(table.notes)
+    assert latex.count(r"\\") == 1 + len(table.rows)
+    assert latex.count("\n% ") + latex.startswith("%") == len(table.notes)
