@@ -17,6 +17,7 @@ from craqbench.figures import BOOTSTRAP, DETAIL, interval_figures
 from craqbench.metrics import POLICIES, RANKING_TAU, TAUS, Timing, match_f1, optimal_dataset_scale
 from craqbench.metrics.curves import LEVELS
 from craqbench.metrics.inputs import Counts as Array
+from craqbench.metrics.inputs import Floats
 from craqbench.results import (
     BENCHMARK,
     Counts,
@@ -49,7 +50,7 @@ RESULT_POLICIES = {
 }
 """What goes into every result."""
 
-MOST_FOR_CURVES = 2_000
+MOST_FOR_CURVES = 1_000
 """Paintings: the curves of more have no intervals, which would take minutes and all memory."""
 
 MOST_GROUPS = 20
@@ -97,34 +98,41 @@ def describe_set(annotated: AnnotatedSet, given: str) -> SetInfo:
 
 
 class _Sums:
-    """What is added up while records are read one by one: the levels of all images take too much room."""
+    """What is added up while records are read one by one: the levels of all images take too much room.
 
-    def __init__(self, *, by_painting: bool) -> None:
-        self._by_painting = by_painting
-        self._levels: dict[str, Array] = {}
-        self._best: dict[str, Array] = {}
+    Parameters
+    ----------
+    paintings
+        In alphabetical order.
+    """
+
+    def __init__(self, paintings: Sequence[str]) -> None:
+        kept = paintings if len(paintings) <= MOST_FOR_CURVES else []
+        self._places = {name: place for place, name in enumerate(kept)}
+        rows = max(1, len(kept))
+        self._levels = np.zeros((rows, 2, LEVELS, 4))
+        self._best = np.zeros((rows, 2, 4))
         self._timed = {True: Timing(), False: Timing()}
 
     def add(self, painting: str, record: Record) -> None:
         levels = np.array(record["levels"], np.int64)
-        key = painting if self._by_painting else ""
-        for sums, counts in ((self._levels, levels), (self._best, _at_best(levels))):
-            sums[key] = sums[key] + counts if key in sums else counts
+        place = self._places.get(painting, 0)
+        self._levels[place] += levels
+        self._best[place] += _at_best(levels)
         timing = Timing(record["seconds"], record["height"] * record["width"], 1)
         self._timed[bool(record["warm"])] += timing
 
     def timing(self) -> Timing:
         return self._timed[True] if self._timed[True].images else self._timed[False]
 
-    def tables(self) -> dict[str, Array]:
-        """Return levels, and counts at each image's best level, by painting in alphabetical order."""
-        kinds = {"levels": self._levels, "best": self._best}
-        return {kind: np.stack([sums[key] for key in sorted(sums)]) for kind, sums in kinds.items()}
+    def tables(self) -> dict[str, Floats]:
+        """Return levels, and counts at each image's best level, by painting."""
+        return {"levels": self._levels, "best": self._best}
 
     def whole(self) -> Array:
         """Return the levels of the set, (2, 256, 4)."""
-        whole: Array = np.sum(list(self._levels.values()), axis=0)
-        return whole
+        whole: Floats = self._levels.sum(axis=0)
+        return whole.astype(np.int64)
 
 
 def _at_best(levels: Array) -> Array:
@@ -158,7 +166,7 @@ def summarise(facts: Facts, annotated: AnnotatedSet, folder: Path, failures: Seq
         If a record is missing: somebody has removed it.
     """
     failed = {failure.image for failure in failures}
-    sums = _Sums(by_painting=facts.set.paintings <= MOST_FOR_CURVES)
+    sums = _Sums(sorted({item.painting for item in annotated}))
     images, second = list[ImageCounts](), list[SecondCounts]()
     for item in annotated:
         if item.id not in failed:
@@ -255,7 +263,7 @@ def _scores(images: Sequence[ImageCounts], sums: _Sums, of: SetInfo) -> dict[str
     return {**found, f"ods_threshold@{RANKING_TAU:g}": Score(value=best)}
 
 
-def _with_intervals(tables: Mapping[str, Array], classes: Sequence[str]) -> dict[str, Score]:
+def _with_intervals(tables: Mapping[str, Array | Floats], classes: Sequence[str]) -> dict[str, Score]:
     return {name: Score.of(interval) for name, interval in interval_figures(tables, classes).items()}
 
 

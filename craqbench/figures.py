@@ -82,7 +82,7 @@ BOOTSTRAP = (
     f"intervals hold the middle {100 * LEVEL:g} %"
 )
 
-_FEW_WEIGHTS = 4_000_000
+_FEW_WEIGHTS = 500_000
 
 Figures = dict[str, Floats]
 Kind = Callable[[Floats, Sequence[str]], Figures]
@@ -186,7 +186,7 @@ def bootstrap_rng() -> np.random.Generator:
 
 
 def interval_figures(
-    tables: Mapping[str, Counts], classes: Sequence[str], *, resamples: int = RESAMPLES
+    tables: Mapping[str, Counts | Floats], classes: Sequence[str], *, resamples: int = RESAMPLES
 ) -> dict[str, Interval]:
     """Return all figures of a set with intervals.
 

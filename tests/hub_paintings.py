@@ -100,7 +100,7 @@ def use(hub: LocalHub, monkeypatch: pytest.MonkeyPatch, home: Path, **account: A
     hub.adopt(monkeypatch, home, **account)
     monkeypatch.setenv("CRAQBENCH_CACHE", str(home / "cache"))
     monkeypatch.delenv("CRAQBENCH_CACHE_GB", raising=False)
-    monkeypatch.setattr("craqbench.hub.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("craqbench.hub_errors.WAITS", (0.0, 0.0, 0.0))
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_no_command_shows_help(craqbench_: Any) -> None:
 # -- bad input ---------------------------------------------------------------------------------------------
 
 BAD_LINES = {
-    "genrate": "unknown command 'genrate'; did you mean generate?",
+    "genrate": "unknown command 'genrate'; did you mean generate or regenerate?",
     "--verison": "unknown option '--verison'; did you mean --version?",
     "generate --n 0": "--n: got '0', expected a whole number of at least 1",
     "generate --n -3": "--n: got '-3', expected a whole number of at least 1",

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from hub_datasets import make_dataset
+from hub_datasets import FIRST, make_dataset
+from hub_datasets import REPO as PUBLISHED
+from hub_paintings import PICTURES, SOURCE, Shelf, rows_of, small_wikiart  # noqa: F401  one is a fixture
+from local_hub import client_warnings, local_hub  # noqa: F401  one is a fixture
 from tiny import write_paintings
 
 from craqbench import cli, regeneration
@@ -19,8 +22,12 @@ from craqbench.codecs import decode_image
 from craqbench.configuration import Shard, versions
 from craqbench.dataset import load_manifest
 from craqbench.errors import DatasetError, SourceError, UsageError
+from craqbench.publishing import publish
+from craqbench.pulling import pull
 from craqbench.regeneration import regenerate, write_row
 from craqbench.shards import Layout, columns, read_cells, write_shard
+
+pytestmark = client_warnings
 
 SPLITS = (("train", 0.75), ("test", 0.25))
 
@@ -98,6 +105,18 @@ def test_settings_that_are_pairs(tmp_path: Path) -> None:
     folder = make_dataset(tmp_path / "set", n=1)
     assert load_manifest(folder)["options"]["set"] == {"n_curves": [3, 5]}
     assert regenerate(folder, "0").compared
+
+
+def test_paintings_of_the_hub(shelf: Shelf, tmp_path: Path) -> None:
+    """A row on a painting of the Hub is made again from the pinned commit, whatever came later."""
+    dataset = make_dataset(tmp_path / "set", n=6, source=SOURCE)
+    publish(dataset, PUBLISHED, FIRST)
+    shelf.put({name: cells[::-1] for name, cells in rows_of(PICTURES).items()})
+    folder = pull(PUBLISHED, FIRST, tmp_path / "got").folder
+    for row in ("0", "paper-0-0000005"):
+        made = regenerate(folder, row)
+        assert made.compared
+        assert "@" in str(made.cells["painting"])
 
 
 # -- what differs -------------------------------------------------------------------------------------------

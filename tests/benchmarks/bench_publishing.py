@@ -163,7 +163,7 @@ Break = Callable[[LocalHub, random.Random, int], None]
 def cut(hub: LocalHub, rng: random.Random, requests: int) -> None:
     """Lose the connection at some request, for good."""
     where = rng.choice(("before", "upload", "processed", "download"))
-    after = rng.randrange(1, 100_000)
+    after = int(10 ** rng.uniform(0, 5))
     hub.faults.cut(nth=rng.randrange(1, requests + 1), times=10**6, where=where, after=after)  # type: ignore[arg-type]
 
 
