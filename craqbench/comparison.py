@@ -282,14 +282,17 @@ def _sorted(rows: Sequence[Row], by: str) -> list[Row]:
 def _notes(rows: Sequence[Row], pairs: Sequence[Pair], results: Sequence[Result]) -> Iterable[str]:
     of = results[0].set
     yield (
-        f"{of.spec}, version {of.version}, digest {of.digest[:12]}: {of.images} images of {of.paintings} "
-        f"paintings. Benchmark {results[0].benchmark}. In brackets: 95 % intervals by painting."
+        f"{of.spec}, version {of.version}, digest {of.digest[:12]}: {_counted(of.images, 'image')} of "
+        f"{_counted(of.paintings, 'painting')}. Benchmark {results[0].benchmark}. "
+        "In brackets: 95 % intervals by painting."
     )
     yield (
         "Methods that share a rank cannot be told apart from the best of their group on these paintings "
         f"(paired bootstrap, p >= {1 - LEVEL:.2g})."
     )
-    if of.paintings < FEW_PAINTINGS:
+    if of.paintings == 1:
+        yield "With one painting there are no intervals, and ranks say nothing."
+    elif of.paintings < FEW_PAINTINGS:
         yield f"With {of.paintings} paintings intervals are too narrow, and ranks say little."
     yield from _notes_on_sanity(rows, pairs)
     yield from _notes_on_ceiling(rows, results)
@@ -305,6 +308,10 @@ def _notes(rows: Sequence[Row], pairs: Sequence[Pair], results: Sequence[Result]
         yield f"Thresholds tuned on another set: {', '.join(tuned)}. All others are the methods' own."
     if len({r.hardware for r in results}) > 1 or any(r.speed.workers > 1 for r in results):
         yield "Speeds were measured beside other work or on different machines: compare them with care."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _notes_on_sanity(rows: Sequence[Row], pairs: Sequence[Pair]) -> Iterable[str]:

@@ -15,7 +15,7 @@ from craqbench.figures import CLEAN_RANKING
 from craqbench.metrics import Difference
 from craqbench.results import Score
 
-__all__ = ["FORMATS", "cells", "headers", "write"]
+__all__ = ["FORMATS", "cells", "fitted", "headers", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _behind(row: Row) -> str:
     return f"{gap.value:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
 
 
-_KINDS = {"ceiling": " (ceiling)", "sanity": " (sanity)", "incomplete": " (incomplete)", "method": ""}
+_KINDS = {"ceiling": "", "sanity": " (sanity)", "incomplete": " (incomplete)", "method": ""}
 _FIRST = (
     Column("rank", lambda row: "" if row.rank is None else str(row.rank)),
     Column("method", lambda row: f"{row.label}{_KINDS[row.kind]}"),
@@ -82,6 +82,15 @@ CLEAN = (
     *_LAST,
 )
 
+_IMPORTANT = (
+    *("rank", "method", "F1@2px", "false px, share"),
+    *("behind best", "F1", "clDice", "s/MP", "Acc", "P@2px", "R@2px"),
+)
+"""What stays longest where a terminal is narrow."""
+
+_ALWAYS = 3
+"""Columns that stay however narrow it is."""
+
 
 def _columns(comparison: Comparison) -> Sequence[Column]:
     return CLEAN if comparison.set.clean else CRACKS
@@ -95,6 +104,31 @@ def headers(comparison: Comparison) -> list[str]:
 def cells(comparison: Comparison) -> list[list[str]]:
     """Return the rows of the short table."""
     return [[column.cell(row) for column in _columns(comparison)] for row in comparison.rows]
+
+
+def fitted(comparison: Comparison, width: int) -> tuple[list[str], list[list[str]]]:
+    """Return heads and rows of the short table, without the columns for which a terminal has no room.
+
+    Parameters
+    ----------
+    comparison
+        The table.
+    width
+        Of the terminal, in characters; a column takes 3 more than its longest cell.
+    """
+    heads, rows = headers(comparison), cells(comparison)
+    widths = [3 + max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    order = sorted(range(len(heads)), key=lambda place: (_rank(heads[place]), place))
+    kept: list[int] = []
+    for place in order:
+        room = width - sum(widths[other] for other in kept)
+        kept += [place] if widths[place] <= room or len(kept) < _ALWAYS else []
+    kept.sort()
+    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
+def _rank(head: str) -> int:
+    return _IMPORTANT.index(head) if head in _IMPORTANT else len(_IMPORTANT)
 
 
 def _markdown(comparison: Comparison) -> str:

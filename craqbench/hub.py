@@ -225,7 +225,9 @@ class Repository:
         found = {}
         for tag in refs.tags:
             with contextlib.suppress(UsageError):
-                found[parse_version(tag.name.removeprefix("v"))] = tag.target_commit
+                version = parse_version(tag.name[1:])
+                if version.tag == tag.name:
+                    found[version] = tag.target_commit
         return dict(sorted(found.items()))
 
     def commit_of(self, version: Version) -> str:

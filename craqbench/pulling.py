@@ -219,12 +219,29 @@ def _fetch_manifest(wanted: _Wanted, part: Path) -> dict[str, Any]:
         manifest = load_manifest(part)
     except DatasetError as error:
         raise DatasetError(f"{wanted} cannot be read by this craqbench: {error}") from error
+    if not _is_well_formed(manifest):
+        raise DatasetError(
+            f"{wanted}: its {MANIFEST} lacks what each has: expected that of a complete dataset"
+        )
     for item in manifest["shards"]:
         _check_told(wanted, item)
     for name in (CARD, SAMPLE):
         if name not in wanted.files:
             raise DatasetError(f"{wanted} has no {name}: expected a complete dataset")
     return manifest
+
+
+def _is_well_formed(manifest: Mapping[str, Any]) -> bool:
+    """Whether what is read of a manifest is there: it comes from a stranger."""
+    try:
+        numbers = [manifest["seed"], *(item["bytes"] for item in manifest["shards"])]
+        texts = [item[name] for item in manifest["shards"] for name in ("file", "sha256")]
+        texts += [manifest["recipe"]["name"], *manifest["versions"].values()]
+        rows = sum(item["rows"] for item in manifest["shards"])
+        kinds = all(isinstance(n, int) for n in numbers) and all(isinstance(text, str) for text in texts)
+        return kinds and manifest["complete"] is True and rows == manifest["rows"]
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def _check_told(wanted: _Wanted, item: Mapping[str, Any]) -> None:

@@ -69,7 +69,7 @@ def drawn_result(label: str, *, right: npt.ArrayLike = 0.5, paintings: int = 6, 
     images = [_image(number, float(share), label) for number, share in enumerate(shares)]
     counts = [image.counts for image in images]
     clean = changes.pop("clean", False)
-    found = interval_figures(tables_of(counts, clean=clean), ("background", "craquelure"))
+    found = interval_figures(tables_of(counts, clean=clean), ("background", "craquelure"), resamples=500)
     zeros = ((0, 0, 0, 1),) * 256
     fields: dict[str, Any] = {
         "format": 1,

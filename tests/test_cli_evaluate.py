@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,22 +137,22 @@ def test_bad_comparisons(run: Any, tmp_path: Path) -> None:
     assert "expected one of table, markdown, csv, latex, json" in run("compare", ".", "--format", "html")[2]
 
 
-def test_another_process_is_told_to_wait(tmp_path: Path) -> None:
+def test_another_process_is_told_to_wait(run: Any, tmp_path: Path) -> None:
     """Of two commands on one folder at a time, the second says so and leaves the first alone."""
-    images = write_images(tmp_path / "scans", 3)
-    line = [
-        *(sys.executable, "-m", "craqbench.cli", "evaluate", "--set", f"folder:{images}", "--workers", "1"),
-        *("--method", "toy_detectors:Slow,pause=1.5", "--out", str(tmp_path / "out")),
-    ]
+    images = write_images(tmp_path / "scans", 2)
+    line = ["--set", f"folder:{images}", "--method", "toy_detectors:Slow,pause=60", "--workers", "1"]
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    first = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    lock = tmp_path / "out" / "folder-scans" / "slow,pause=1.5".replace(",", "-").replace("=", "-") / ".lock"
-    while not (lock.parent / "evaluation.json").exists():
-        assert first.poll() is None, first.communicate()
-    second = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-    assert second.returncode == 2
-    assert "is being written by another 'craqbench evaluate'" in second.stderr
-    out, _ = first.communicate()
-    assert first.returncode == 0
-    assert "slow,pause=1.5" in out
+    first = subprocess.Popen(
+        [sys.executable, "-m", "craqbench.cli", "evaluate", *line], env={**os.environ, "PYTHONPATH": path}
+    )
+    try:
+        while not list(Path("results").glob("folder-scans/*/evaluation.json")):
+            assert first.poll() is None
+            time.sleep(0.02)
+        code, out, err = run("evaluate", *line)
+        assert (code, out) == (2, "")
+        assert "slow-pause-60.0 is being written by another 'craqbench evaluate'" in err
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()

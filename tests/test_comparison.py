@@ -14,7 +14,7 @@ from evaluation_samples import drawn_counts, drawn_method, drawn_result, drawn_s
 from metric_cases import draw
 
 from craqbench.comparison import CEILING, Comparison, Row, compare
-from craqbench.comparison_formats import FORMATS, cells, headers, write
+from craqbench.comparison_formats import FORMATS, cells, fitted, headers, write
 from craqbench.errors import UsageError
 from craqbench.figures import bootstrap_rng
 from craqbench.metrics import match_f1, paired_difference, rank_methods, resampling_weights
@@ -209,6 +209,18 @@ def test_the_crack_class_stands_first(table: Comparison) -> None:
     assert heads.index("Acc") > heads.index("clDice")
     first = cells(table)[0]
     assert re.fullmatch(r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", first[2])
+
+
+def test_a_narrow_terminal(table: Comparison) -> None:
+    """What does not fit is left out from the least important on; name, rank and F1@2px always stay."""
+    assert fitted(table, 1000) == (headers(table), cells(table))
+    for width in range(150, 10, -10):
+        heads, rows = fitted(table, width)
+        assert heads[:3] == ["rank", "method", "F1@2px"]
+        assert all(len(row) == len(heads) for row in rows)
+        taken = sum(3 + max(map(len, column)) for column in zip(heads, *rows, strict=True))
+        assert taken <= width or len(heads) == 3
+    assert "behind best" in fitted(table, 80)[0]
 
 
 def test_csv_has_every_figure(results: list[Result], table: Comparison) -> None:

@@ -186,6 +186,26 @@ def test_dry_run(at_home: LocalHub, dataset: Path, larger: Path) -> None:
     assert at_home.calls.count("^(POST|PUT|DELETE)") == 0
 
 
+def test_dry_run_of_the_command(
+    at_home: LocalHub, dataset: Path, larger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says what it would do, and that it did nothing."""
+    line = ["--repo", REPO, "--workers", "1", "--version"]
+    assert cli.main(["publish", str(dataset), *line, "1.0.0"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "repository    lab/cracks (new, public)\nversion       1.0.0, tag v1.0.0\nrows          12\n" in out
+    )
+    assert "sent          7 files, " in out
+    assert "next: craqbench pull lab/cracks@1.0.0" in out
+    assert cli.main(["publish", str(larger), *line, "1.1.0", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "to send       7 files, " in out
+    assert "to remove     4 files of an older version" in out
+    assert "nothing sent: this is a dry run" in out
+    assert list(at_home.repository(REPO).tags) == ["v1.0.0"]
+
+
 def test_private(at_home: LocalHub, dataset: Path, larger: Path) -> None:
     """--private makes a private repository, and refuses a public one before anything is sent."""
     assert publish_first(dataset, private=True).private

@@ -210,6 +210,10 @@ def test_a_hostile_manifest(published: LocalHub, dataset: Path, tmp_path: Path) 
     republish(published, manifest=json.dumps(manifest).encode())
     with pytest.raises(DatasetError, match=r"names a file '../outside.parquet': expected such as data/"):
         pull_first(tmp_path / "got")
+    for name, value in (("shards", [{}]), ("complete", False), ("rows", 13), ("seed", "0"), ("versions", 1)):
+        republish(published, manifest=json.dumps({**load_manifest(dataset), name: value}).encode())
+        with pytest.raises(DatasetError, match=r"its manifest.json lacks what each has"):
+            pull_first(tmp_path / "got")
     republish(published, manifest=b'{"kind": "something else"}')
     with pytest.raises(
         DatasetError, match=r"lab/cracks@1.0.0 cannot be read by this craqbench: .*not of ours"

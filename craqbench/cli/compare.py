@@ -6,13 +6,14 @@ A RESULT is a `result.json` that `craqbench evaluate` wrote, or a folder with an
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from craqbench.cli.parsing import one_of, some_path, some_text
 from craqbench.cli.terminal import note, table
 from craqbench.comparison import Comparison, compare
-from craqbench.comparison_formats import FORMATS, cells, headers, write
+from craqbench.comparison_formats import FORMATS, cells, fitted, headers, write
 from craqbench.results import find_results, load_result
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def show_comparison(comparison: Comparison) -> None:
-    """Print a table on stdout and its notes on stderr."""
-    table(headers(comparison), cells(comparison))
+    """Print a table on stdout, in a terminal as much of it as fits, and its notes on stderr."""
+    if sys.stdout.isatty():
+        table(*fitted(comparison, shutil.get_terminal_size().columns))
+    else:
+        table(headers(comparison), cells(comparison))
     for line in comparison.notes:
         note(f"  {line}")
