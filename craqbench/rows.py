@@ -89,11 +89,13 @@ def make_row(job: Job, split: str, index: int) -> Cells:
 
 def _cells(config: Config, index: int, painting: Painting, made: Triplet, drawn: Drawn) -> Cells:
     passed = [asdict(skipped) for skipped in drawn.passed_over]
+    image = encode_image(made.image, config.codec)
+    unchanged = not made.mask.any() and np.array_equal(made.image, made.damaged)
     return {
         "id": f"{config.recipe.name}-{config.seed}-{index:07d}",
-        "image": encode_image(made.image, config.codec),
+        "image": image,
         "mask": encode_mask(made.mask),
-        "damaged": encode_image(made.damaged, config.codec),
+        "damaged": image if unchanged else encode_image(made.damaged, config.codec),
         **({"labels": encode_labels(made.labels)} if len(config.recipe.classes) > 2 else {}),
         "recipe": config.recipe.name,
         "recipe_version": config.recipe.version,

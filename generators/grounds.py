@@ -110,7 +110,7 @@ def smooth_noise(
     (H, W) float32; a grain is `length` px along the direction and `width` px across.
     """
     # Wide grains are drawn small and enlarged, which is as smooth and far less work.
-    coarser = next(factor for factor in (8, 4, 2, 1) if min(length, width) >= 2 * factor or factor == 1)
+    coarser = next(factor for factor in (8, 4, 2, 1) if min(length, width) >= 1.5 * factor or factor == 1)
     w, h = (-(-side // coarser) for side in size)
     length, width = length / coarser, width / coarser
     diagonal = float(np.hypot(w, h))
@@ -143,17 +143,18 @@ def _turned(
     (rows, columns), (w, h) = grains.shape, size
     x, y = np.arange(w) - w / 2, np.arange(h)[:, None] - h / 2
     cos, sin = np.cos(direction), np.sin(direction)
-    column = _to_32nds(x * (cos / length) + columns / 2) + _to_32nds(y * (sin / length))
-    row = _to_32nds(x * (-sin / width) + rows / 2) + _to_32nds(y * (cos / width))
-    whole = cv2.merge([(column >> 5).astype(np.int16), (row >> 5).astype(np.int16)])
+    small = np.int16 if max(rows, columns) < 900 else np.int32  # all 32nds fit into 16 bits
+    column = _to_32nds(x * (cos / length) + columns / 2, small) + _to_32nds(y * (sin / length), small)
+    row = _to_32nds(x * (-sin / width) + rows / 2, small) + _to_32nds(y * (cos / width), small)
+    whole = cv2.merge([(part >> 5).astype(np.int16, copy=False) for part in (column, row)])
     maps = whole, ((row & 31) << 5 | column & 31).astype(np.uint16)
     turned = cv2.remap(grains, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(turned, np.uint8)
 
 
-def _to_32nds(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+def _to_32nds(values: npt.NDArray[np.float64], kind: type[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
     """Return whole 32nds, as OpenCV's fixed-point maps count."""
-    return np.rint(values * 32).astype(np.int32)
+    return np.rint(values * 32).astype(kind)
 
 
 def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
@@ -235,6 +236,7 @@ def wear(image: Image, quality: int, sharpening: float) -> Image:
         blurred, amount = cv2.GaussianBlur(image, (5, 5), 1.1), coarse(sharpening)
         image = np.asarray(cv2.addWeighted(image, 1 + amount, blurred, -amount, 0), np.uint8)
     if quality:
-        packed = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        packed = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR_RGB), np.uint8)
     return image

@@ -77,7 +77,7 @@ class Photograph:
 def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.random.Generator) -> Triplet:
     """Draw a style over a whole painting or, mostly, over a close-up; sometimes no crack at all."""
     p: MixedParameters = parameters
-    style = str(rng.choice(list(STYLES)))
+    style = list(STYLES)[rng.integers(len(STYLES))]
     from_near = bool(rng.random() < p.close_ups) and fit == "crop"
     cracked = bool(rng.random() >= p.clean_share)
     network: NetworkParameters = STYLES[style].parameters

@@ -86,7 +86,8 @@ class Ground:
         count = len(self.points)
         numbers = np.arange(count + 1, count + 1 + len(points), dtype=np.int32)
         around = self.around(self.cells(points[:, 0], points[:, 1]))
-        self.owner[around] = np.where(self.owner[around] > 0, self.owner[around], numbers)
+        owner = self.owner[around]
+        self.owner[around] = np.where(owner > 0, owner, numbers)
         self.points = np.concatenate([self.points, points])
         self.birth.append(strands.birth[strands.taken])
         self.lengths.append(strands.taken.sum(axis=1))

@@ -56,7 +56,9 @@ def draw_network(network: Network, width: Floats, strength: Floats) -> Drawing:
     grey = np.where(width > 0, np.maximum(np.rint(strength * GREYS), 1), 0)
     for level, lines in _runs(network, grey.astype(np.int64), 1):
         cv2.polylines(centre, lines, False, level * 255 // GREYS, 1, cv2.LINE_8, 4)
-    covered = np.asarray(cv2.resize(fine, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
+    # Halved twice: several times as fast as a quarter at once.
+    half = cv2.resize(fine, (2 * w, 2 * h), interpolation=cv2.INTER_AREA)
+    covered = np.asarray(cv2.resize(half, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
     reach = 2 * int(np.ceil(width.max(initial=0) / 2)) + 3
     shown = cv2.dilate(centre, np.ones((reach, reach), np.uint8))
     opacity = np.asarray(cv2.multiply(covered, shown, scale=1 / 255), np.uint8)

@@ -39,7 +39,7 @@ def config(recipe: str, n: int, size: tuple[int, int] = SIZE) -> Config:
     return Config(n=n, recipe=RECIPES[recipe], source=str(PAINTINGS), size=size)
 
 
-def floor_ratio(recipe: str, n: int = 548, rounds: int = 1) -> float:
+def floor_ratio(recipe: str, n: int = 2000, rounds: int = 1) -> float:
     """Return the median over rounds of whole generation over its floor."""
     ratios = []
     for _ in range(rounds):
