@@ -142,7 +142,7 @@ def _colour(image: Image, look: Look) -> tuple[Image, Grey]:
     """
     h, w = image.shape[:2]
     small = cv2.resize(image, (-(-w // 2), -(-h // 2)), interpolation=cv2.INTER_NEAREST)
-    around = np.asarray(cv2.blur(small, (5, 5)), np.uint8)
+    around = np.asarray(cv2.blur(small, (9, 9)), np.uint8)
     luminance = np.asarray(cv2.cvtColor(around, cv2.COLOR_RGB2GRAY), np.uint8)
     levels = np.arange(256, dtype=np.float32)[:, None]
     colour = lookup(around, levels * np.array(look.dark, np.float32))

@@ -41,6 +41,8 @@ class MixedParameters:
         Median width of the primaries in close-ups, drawn uniformly in the logarithm.
     gaping_share
         Share of close-ups whose cracks gape, 1.5 to 2.5 times as wide.
+    connected_share
+        Share of close-ups whose cracks close their cells, with hardly a dead end.
     jpeg_share
         Share of close-ups worn by JPEG.
     age
@@ -51,9 +53,10 @@ class MixedParameters:
     close_ups: float = between(0, 1, 0.6)
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     dark_share: float = between(0, 1, 0.45)
-    spacing: Range = between(8, 4096, (28.0, 110.0))
-    width: Range = between(0.34, 64, (0.85, 2.2))
+    spacing: Range = between(8, 4096, (25.0, 105.0))
+    width: Range = between(0.34, 64, (0.7, 2.0))
     gaping_share: float = between(0, 1, 0.15)
+    connected_share: float = between(0, 1, 0.4)
     jpeg_share: float = between(0, 1, 0.35)
     age: float = between(0.001, 1, 1.0)
 
@@ -133,26 +136,43 @@ def vary(habit: Habit, rng: np.random.Generator) -> Habit:
         order=log_uniform((0.4, 30), rng),
         across=uniform((0.05, 0.5), rng),
         fill=uniform((0.6, 1), rng),
-        tiring=0.45 * rng.random() ** 1.5,
+        tiring=0.45 * rng.random() ** 1.8,
         doubling=uniform((0, 0.04), rng),
     )
 
 
 def come_near(habit: Habit, look: Look, p: MixedParameters, rng: np.random.Generator) -> tuple[Habit, Look]:
     """Turn a habit and a look into those of a close-up: crisp edges, hairlines to gaping cracks."""
+    faint = log_uniform((0.55, 1.0), rng)
     gape = uniform((1.5, 2.5), rng) if rng.random() < p.gaping_share else 1.0
     look = replace(
         look,
         width=min(look.width * gape, 0.5 + 0.04 * habit.spacing),
         width_spread=uniform((0.1, 0.35), rng),
         unevenness=uniform((0.05, 0.35), rng),
-        strength=1.0,
+        strength=uniform((0.6, 1.0), rng),
+        light=(look.light[0] * faint, look.light[1] * faint, look.light[2] * faint),
         softness=uniform((0.25, 0.6), rng),
-        grain=uniform((0.1, 1.0), rng),
+        grain=uniform((0.1, 1.2), rng),
     )
-    # No network is finer than some 14 px between cracks.
-    finest = 1 + int(np.log(habit.spacing / 14) / -np.log(habit.refinement))
-    return replace(habit, generations=min(int(rng.integers(1, 5)), finest)), look
+    # No network is finer than some 12 px between cracks.
+    finest = 1 + int(np.log(habit.spacing / 12) / -np.log(habit.refinement))
+    habit = replace(habit, generations=min(int(rng.integers(1, 5)), finest))
+    return (connected(habit, rng) if rng.random() < p.connected_share else habit), look
+
+
+def connected(habit: Habit, rng: np.random.Generator) -> Habit:
+    """Turn a habit into that of thin hard paint: nearly all cracks run on until they meet another."""
+    calm = uniform((0.45, 0.9), rng)
+    return replace(
+        habit,
+        tiring=0.15 * habit.tiring,
+        spurs=0.0,
+        fill=max(habit.fill, 0.85),
+        jag=habit.jag * calm,
+        kink=habit.kink * calm,
+        sway=habit.sway * calm,
+    )
 
 
 def close_up_ground(
@@ -178,7 +198,8 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
     yellowed = rng.random() ** 2
     varnish = np.array([1, 1 - 0.12 * yellowed, 1 - 0.4 * yellowed], np.float32)
     # A hue that would show as a grey on dark paint must not glow on light paint.
-    hue = np.clip(mean / max(12.0, float(mean.mean())), 0.45, 1.5) - 1
+    pure = rng.random(3) * 1.4 - 0.6 if rng.random() < 0.2 else mean / max(12.0, float(mean.mean())) - 1
+    hue = np.clip(pure, -0.55, 0.5)
     base = np.minimum(target * (1 + hue * np.float32(uniform((0.3, 1.0), rng))), 245) * varnish
     return appearance.lookup(view, base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast)
 
