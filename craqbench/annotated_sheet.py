@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from craqbench.contact_sheet import GROUND, Panel, _plate
+from craqbench.contact_sheet import GROUND, Panel, plate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def annotated_sheet(annotated: AnnotatedSet, items: Sequence[Item], title: str =
     panels = [Panel(tuple(_padded(p, width, height) for p in one.pictures), one.caption) for one in shown]
     marks = sorted({mark for one in shown for mark in one.marks}, key=list(LEGEND).index)
     line = " · ".join([*([title] if title else []), *(LEGEND[mark] for mark in marks)])
-    return _plate(panels, line, headers=("image", "annotation"))
+    return plate(panels, line, headers=("image", "annotation"))
 
 
 class _Shown(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from generators.triplets import Image, Labels, Triplet
 
-__all__ = ["Panel", "ages_sheet", "triplet_sheet", "write_png"]
+__all__ = ["Panel", "ages_sheet", "plate", "triplet_sheet", "write_png"]
 
 GROUND = (158, 158, 158)
 """A mid grey (L* = 65): it shifts the eye to neither side, neither in tone nor in colour."""
@@ -79,7 +79,7 @@ def triplet_sheet(triplets: Sequence[Triplet], captions: Sequence[str], title: s
     ]
     with_loss = any((t.labels == 2).any() for t in triplets)
     mask = "M  mask: craquelure white, paint loss ochre" if with_loss else "M  mask"
-    return _plate(panels, title, headers=("I  clean", mask, "I~  damaged"))
+    return plate(panels, title, headers=("I  clean", mask, "I~  damaged"))
 
 
 def ages_sheet(triplets: Sequence[Triplet], captions: Sequence[str], title: str = "") -> Image:
@@ -98,7 +98,7 @@ def ages_sheet(triplets: Sequence[Triplet], captions: Sequence[str], title: str 
         Panel((t.damaged, mask_picture(t.labels)), caption)
         for t, caption in zip(triplets, captions, strict=True)
     ]
-    return _plate([first, *aged], title, headers=(), upright=True)
+    return plate([first, *aged], title, headers=(), upright=True)
 
 
 def mask_picture(labels: Labels) -> Image:
@@ -119,7 +119,7 @@ def write_png(path: Path, picture: Image) -> None:
     write_file(path, encoded.getvalue())
 
 
-def _plate(panels: Sequence[Panel], title: str, headers: Sequence[str], *, upright: bool = False) -> Image:
+def plate(panels: Sequence[Panel], title: str, headers: Sequence[str], *, upright: bool = False) -> Image:
     """Lay panels out in rows on the ground, `headers` over the pictures of the first row."""
     height, width = panels[0].pictures[0].shape[:2]
     layout = _Layout(len(panels), len(panels[0].pictures), width, height, upright=upright)

@@ -22,7 +22,7 @@ except ImportError:  # Windows, where an open file cannot be deleted anyway
 __all__ = ["leftovers", "new_file", "on_disk", "remove_leftovers", "write_file"]
 
 _SUFFIX = ".part"
-_GO_ON = "finished shards are kept, run the command again to go on"
+_GO_ON = "what is finished is kept, run the command again to go on"
 
 
 @contextlib.contextmanager

@@ -500,7 +500,7 @@ def test_full_disk(workers: int, small_disk: Path, paintings: Path) -> None:
     """On a disk that is really full, finished shards are kept and sound, and no half of one is there."""
     out = small_disk / "out"
     with pytest.raises(
-        StorageError, match="No space left on device: expected free space; finished shards are kept"
+        StorageError, match="No space left on device: expected free space; what is finished is kept"
     ):
         generate(tiny_config(paintings), out, workers=workers)
     assert 0 < shards_in(out) < 8

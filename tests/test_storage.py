@@ -71,7 +71,7 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, "No space left on device: expected free space; finished shards are kept"),
+        (errno.ENOSPC, "No space left on device: expected free space; what is finished is kept"),
         (errno.EROFS, "Read-only file system: expected a disk that can be written to"),
         (errno.EACCES, "Permission denied: expected a folder that you may write to"),
         (errno.EIO, "Input/output error: expected a working disk"),
