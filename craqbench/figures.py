@@ -33,6 +33,7 @@ from craqbench.metrics import (
     RESAMPLES,
     TAUS,
     Interval,
+    Weights,
     accuracy,
     average_precision,
     f1,
@@ -221,7 +222,7 @@ def interval_figures(
     }
 
 
-def _weights(paintings: int, resamples: int) -> Iterator[Floats]:
+def _weights(paintings: int, resamples: int) -> Iterator[Weights]:
     """Yield the weights of `resampling_weights` in pieces: those of many paintings would fill the memory."""
     rng = bootstrap_rng()
     rows = max(1, _FEW_WEIGHTS // paintings)
@@ -229,7 +230,7 @@ def _weights(paintings: int, resamples: int) -> Iterator[Floats]:
         yield resampling_weights(paintings, rng=rng, resamples=min(rows, resamples - start))
 
 
-def _resampled(kind: str, table: Floats, classes: Sequence[str], weights: Floats) -> Floats:
+def _resampled(kind: str, table: Floats, classes: Sequence[str], weights: Weights) -> Floats:
     """Return (resamples, figures)."""
 
     def all_figures(sums: Floats) -> Floats:

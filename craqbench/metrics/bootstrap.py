@@ -28,6 +28,7 @@ __all__ = [
     "Difference",
     "Interval",
     "Score",
+    "Weights",
     "counts_by_painting",
     "mean_counts",
     "mean_of_counts",
@@ -39,6 +40,11 @@ __all__ = [
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+
+_AT_ONCE = 1_000_000
+"""Numbers that are held at once, of what is done in pieces: memory stays flat."""
+
+Weights = npt.NDArray[np.unsignedinteger]
 
 Score = Callable[[Floats], Floats]
 """Counts of a set, (..., k) or (..., C, C), to its score, (...): `match_f1`, `mean_iou`, ..."""
@@ -104,8 +110,8 @@ def mean_of_counts(counts: Floats) -> Floats:
     return share(counts[..., 0], counts[..., 1], np.nan)
 
 
-def resampling_weights(paintings: int, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
-    """Return (resamples, paintings) float64: how often each painting is drawn in each resample.
+def resampling_weights(paintings: int, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> Weights:
+    """Return (resamples, paintings), unsigned integers: how often each painting is drawn in each resample.
 
     Raises
     ------
@@ -114,10 +120,15 @@ def resampling_weights(paintings: int, *, rng: np.random.Generator, resamples: i
     """
     if paintings < 1 or resamples < 1:
         raise ValueError(f"expected at least 1 painting and 1 resample. Got {paintings} and {resamples}")
-    return rng.multinomial(paintings, np.full(paintings, 1 / paintings), resamples).astype(np.float64)
+    weights = np.empty((resamples, paintings), np.min_scalar_type(paintings))
+    rows = max(1, _AT_ONCE // paintings)
+    for start in range(0, resamples, rows):
+        part = weights[start : start + rows]
+        part[:] = rng.multinomial(paintings, np.full(paintings, 1 / paintings), len(part))
+    return weights
 
 
-def resampled_scores(counts: npt.ArrayLike, score: Score, *, weights: Floats) -> Floats:
+def resampled_scores(counts: npt.ArrayLike, score: Score, *, weights: Weights) -> Floats:
     """Return the score of every resample.
 
     Parameters
@@ -142,13 +153,13 @@ def resampled_scores(counts: npt.ArrayLike, score: Score, *, weights: Floats) ->
     if len(table) != weights.shape[1]:
         raise ValueError(f"expected counts of {weights.shape[1]} paintings. Got {len(table)}")
     # In pieces, because 10,000 sums of a precision-recall curve's counts would take 80 MB.
-    rows = max(1, 1_000_000 // max(1, table[0].size))
+    rows = max(1, _AT_ONCE // max(1, table[0].size, len(table)))
     pieces = [weights[start : start + rows] for start in range(0, len(weights), rows)]
-    return np.concatenate([score(np.tensordot(piece, table, axes=1)) for piece in pieces])
+    return np.concatenate([score(np.tensordot(piece.astype(np.float64), table, axes=1)) for piece in pieces])
 
 
 def percentile_interval(
-    counts: npt.ArrayLike, score: Score, *, weights: Floats, level: float = LEVEL
+    counts: npt.ArrayLike, score: Score, *, weights: Weights, level: float = LEVEL
 ) -> Interval:
     """Return a set's score with the interval that holds the middle `level` of its resamples."""
     low, high = _tails(resampled_scores(counts, score, weights=weights), level)
@@ -156,7 +167,7 @@ def percentile_interval(
 
 
 def paired_difference(
-    first: npt.ArrayLike, second: npt.ArrayLike, score: Score, *, weights: Floats, level: float = LEVEL
+    first: npt.ArrayLike, second: npt.ArrayLike, score: Score, *, weights: Weights, level: float = LEVEL
 ) -> Difference:
     """Return how much better `first` is than `second` on the same paintings.
 
