@@ -64,7 +64,38 @@ BUILT_IN: Mapping[str, Listing] = {
         Listing("all", "sanity row: cracks everywhere", "baselines.constant:AllCrack"),
     )
 }
-"""The detectors of this package."""
+"""The detectors of this package that need nothing but it."""
+
+LEARNED: Mapping[str, Listing] = {
+    listing.name: listing
+    for listing in (
+        Listing("craqnet", "residual U-Net on local contrast, ours", "baselines.learned:CraqNet"),
+        Listing(
+            "segformer_lora",
+            "SegFormer-B0 with LoRA, guided by the top-hat (paper A)",
+            "baselines.learned:SegFormerLora",
+        ),
+        Listing("segformer", "SegFormer-B0, all of it trained, no guide", "baselines.learned:SegFormer"),
+        Listing("unet", "U-Net with a pretrained encoder", "baselines.learned:UNet"),
+        Listing("unet_classic", "U-Net of 2015 with 64 channels", "baselines.learned:UNetClassic"),
+        Listing("unet_small", "U-Net of at most 0.9 M parameters, ours", "baselines.learned:UNetSmall"),
+        Listing("res_unet", "ResNet-50 encoder, U-Net decoder (paper C)", "baselines.learned:ResUNet"),
+        Listing(
+            "res_unet_small",
+            "residual U-Net of at most 0.9 M parameters, our stand-in for res_unet",
+            "baselines.learned:ResUNetSmall",
+        ),
+        Listing("mc_dm", "DeepLabV3+ with MobileNetV2 (paper C)", "baselines.learned:McDm"),
+        Listing(
+            "photo_restoration",
+            "scratch detector of Bringing Old Photos Back to Life; needs its weights",
+            "baselines.photo_restoration:PhotoRestoration",
+        ),
+    )
+}
+"""Those that need torch (the extra ``models``), and weights."""
+
+_OURS: Mapping[str, Listing] = {**BUILT_IN, **LEARNED}
 
 
 def list_detectors() -> tuple[Listing, ...]:
@@ -75,9 +106,9 @@ def list_detectors() -> tuple[Listing, ...]:
     others = [
         Listing(point.name, f"from {_distribution(point)}", point.value)
         for point in sorted(_entry_points(), key=lambda point: point.name)
-        if point.name not in BUILT_IN
+        if point.name not in _OURS
     ]
-    return (*BUILT_IN.values(), *others)
+    return (*_OURS.values(), *others)
 
 
 def get_detector(name: str, **settings: Any) -> Detector:
@@ -102,7 +133,7 @@ def get_detector(name: str, **settings: Any) -> Detector:
     try:
         made: object = make(**settings)
     except (Exception, SystemExit) as error:  # other people's code may do anything
-        if name in BUILT_IN and isinstance(error, ValueError):
+        if name in _OURS and isinstance(error, ValueError):
             raise
         raise ValueError(f"method {name!r} could not be made: {type(error).__name__}: {error}") from error
     problem = _problem(made)
@@ -147,8 +178,8 @@ def _maker(name: str) -> MakesDetector:
 
 def _target(name: str) -> str:
     """Return ``package.module:Class`` for a name or for such a thing itself."""
-    if name in BUILT_IN:
-        return BUILT_IN[name].target
+    if name in _OURS:
+        return _OURS[name].target
     if ":" in name:
         module, _, path = name.partition(":")
         if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):

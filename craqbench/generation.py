@@ -222,8 +222,9 @@ def _generate(
     if outcome.failed:
         raise _failure(out, layout, outcome.failed)
     files = {shard.file for shard in mine}
-    foreign, _ = _check(job, [shard for shard in layout if shard.file not in files], crew)
+    foreign, absent = _check_others(job, [shard for shard in layout if shard.file not in files], crew)
     records, skipped = {**there, **made, **foreign}, source.skipped
+    paths = [out / shard.file for shard in layout]
     if len(records) == len(layout):
         manifest = describe(config, source, [records[shard.file] for shard in layout])
         skipped = _complete(out, manifest)
@@ -236,10 +237,10 @@ def _generate(
         made=_rows_in(made),
         kept=_rows_in(there),
         shards=len(layout),
-        missing=len(layout) - len(records),
+        missing=absent or len(layout) - len(records),
         remade=tuple(f"{file}: {reason}" for file, reason in broken.items()),
         skipped=skipped,
-        bytes=sum(record.bytes for record in records.values()),
+        bytes=sum(path.stat().st_size for path in paths if path.exists()),
         seconds=time.perf_counter() - started,
         submitted=outcome.submitted,
     )
@@ -278,6 +279,15 @@ def _check(job: Job, layout: Sequence[Shard], crew: _Crew) -> tuple[dict[str, Re
         else:
             sound[shard.file] = result
     return sound, broken
+
+
+def _check_others(job: Job, others: Sequence[Shard], crew: _Crew) -> tuple[dict[str, Record], int]:
+    """Read the shards of other pieces if all are there; return the sound ones, and how many are absent.
+
+    Who finds all reads all, to complete the dataset; before, each of N pieces would read it in vain.
+    """
+    absent = sum(not (job.folder / shard.file).exists() for shard in others)
+    return ({}, absent) if absent else (_check(job, others, crew)[0], 0)
 
 
 def _check_one(job: Job, shard: Shard, beat: Beat) -> Record | str:

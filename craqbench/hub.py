@@ -1,4 +1,4 @@
-"""A dataset repository on the Hugging Face Hub: names, versions, what it holds.
+"""A repository on the Hugging Face Hub, of a dataset or of weights: names, versions, what it holds.
 
 Everything goes through `huggingface_hub`, which knows where the Hub is (HF_ENDPOINT) and who is logged in
 (``hf auth login``, or HF_TOKEN): no credentials pass through here.
@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import huggingface_hub
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -36,7 +36,6 @@ __all__ = [
     "status_of",
 ]
 
-_KIND = "dataset"
 _NAME = re.compile(r"\b[\w.-]{1,96}\b", re.ASCII)
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 
@@ -161,12 +160,14 @@ class Head(NamedTuple):
 
 
 class Repository:
-    """A dataset repository, as whoever is logged in sees it. Methods raise `HubError`.
+    """A repository, as whoever is logged in sees it. Methods raise `HubError`.
 
     Parameters
     ----------
     name
         ORG/NAME.
+    kind
+        "dataset" or "model".
 
     Attributes
     ----------
@@ -176,10 +177,10 @@ class Repository:
         Of its page.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, kind: Literal["dataset", "model"] = "dataset") -> None:
+        self.name, self.kind = name, kind
         self.api = huggingface_hub.HfApi(library_name="craqbench", library_version=craqbench.__version__)
-        self.url = f"{self.api.endpoint}/datasets/{name}"
+        self.url = f"{self.api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
 
     def __str__(self) -> str:
         return f"{self.name!r} on {self.api.endpoint}"
@@ -200,7 +201,7 @@ class Repository:
         """Return the state of the main branch; None if there is no such repository to be seen."""
         with self.explained():
             try:
-                info = patiently(functools.partial(self.api.dataset_info, self.name))
+                info = patiently(functools.partial(self.api.repo_info, self.name, repo_type=self.kind))
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
@@ -210,18 +211,20 @@ class Repository:
     def check_writable(self) -> None:
         """Raise `HubError` if whoever is logged in may not write."""
         with self.explained():
-            patiently(lambda: self.api.auth_check(self.name, repo_type=_KIND, write=True))
+            patiently(lambda: self.api.auth_check(self.name, repo_type=self.kind, write=True))
 
     def create(self, *, private: bool) -> None:
         """Create the repository, unless it is there by now."""
         wanted = True if private else None  # None: what the organisation has chosen for itself
         with self.explained():
-            patiently(lambda: self.api.create_repo(self.name, repo_type=_KIND, private=wanted, exist_ok=True))
+            patiently(
+                lambda: self.api.create_repo(self.name, repo_type=self.kind, private=wanted, exist_ok=True)
+            )
 
     def versions(self) -> dict[Version, str]:
         """Return the tags that are versions, ascending: version -> what the tag points to."""
         with self.explained():
-            refs = patiently(lambda: self.api.list_repo_refs(self.name, repo_type=_KIND))
+            refs = patiently(lambda: self.api.list_repo_refs(self.name, repo_type=self.kind))
         found = {}
         for tag in refs.tags:
             with contextlib.suppress(UsageError):
@@ -233,7 +236,7 @@ class Repository:
     def commit_of(self, version: Version) -> str:
         """Return the commit that a version's tag stands for."""
         with self.explained():
-            info = patiently(lambda: self.api.dataset_info(self.name, revision=version.tag))
+            info = patiently(lambda: self.api.repo_info(self.name, revision=version.tag, repo_type=self.kind))
         return str(info.sha)
 
     def files(self, revision: str) -> dict[str, huggingface_hub.RepoFile]:
@@ -241,7 +244,7 @@ class Repository:
         with self.explained():
             entries = patiently(
                 lambda: list(
-                    self.api.list_repo_tree(self.name, recursive=True, revision=revision, repo_type=_KIND)
+                    self.api.list_repo_tree(self.name, recursive=True, revision=revision, repo_type=self.kind)
                 )
             )
         return {entry.path: entry for entry in entries if isinstance(entry, huggingface_hub.RepoFile)}
@@ -251,7 +254,7 @@ class Repository:
         with self.explained():
             try:
                 patiently(
-                    lambda: self.api.create_tag(self.name, tag=version.tag, revision=sha, repo_type=_KIND)
+                    lambda: self.api.create_tag(self.name, tag=version.tag, revision=sha, repo_type=self.kind)
                 )
             except HfHubHTTPError as error:
                 if status_of(error) != 409:

@@ -25,6 +25,7 @@ from craqbench.dataset import load_manifest, read_rows
 from craqbench.errors import CraqbenchError, DatasetError, SourceError, StorageError, UsageError
 from craqbench.generation import Interrupted, generate, plan
 from craqbench.rows import make_row
+from craqbench.shards import check_shard
 from craqbench.sources import open_source
 from generators.recipes import triplet
 
@@ -120,6 +121,25 @@ def test_pieces_in_one_folder(reference: Path, paintings: Path, tmp_path: Path) 
     assert [part.made for part in done] == [6, 9, 9]
     assert digests(tmp_path / "out") == digests(reference)
     assert (tmp_path / "out/manifest.json").read_bytes() == (reference / "manifest.json").read_bytes()
+
+
+def test_pieces_read_each_other_once(
+    paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the piece that finds all shards reads those of the others, and a damaged one is missing."""
+    read: list[str] = []
+
+    def check(path: Path, *arguments: Any) -> Any:
+        read.append(path.name)
+        return check_shard(path, *arguments)
+
+    monkeypatch.setattr("craqbench.generation.check_shard", check)
+    sizes = [generate(tiny_config(paintings), tmp_path / "out", piece=(i, 4)).bytes for i in (0, 1, 2)]
+    assert (read, sizes) == ([], sorted(sizes))
+    os.truncate(tmp_path / "out" / shards(tiny_config(paintings))[1].file, 1000)
+    last = generate(tiny_config(paintings), tmp_path / "out", piece=(3, 4))
+    assert (last.complete, last.missing, len(read)) == (False, 1, 6)
+    assert generate(tiny_config(paintings), tmp_path / "out", piece=(1, 4)).complete
 
 
 def test_pieces_made_elsewhere_and_gathered(reference: Path, paintings: Path, tmp_path: Path) -> None:

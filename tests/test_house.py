@@ -41,10 +41,12 @@ FORBIDDEN = {
 
 
 def sources(package: str) -> list[Path]:
-    """Return a room's files; the commands are a room of their own."""
+    """Return a room's files; the commands, and what starts them, are a room of their own."""
     files = sorted((ROOT / package).rglob("*.py"))
     return (
-        files if package == "craqbench/cli" else [f for f in files if "cli" not in f.relative_to(ROOT).parts]
+        files
+        if package == "craqbench/cli"
+        else [f for f in files if "cli" not in f.relative_to(ROOT).parts and f.name != "__main__.py"]
     )
 
 
@@ -120,18 +122,24 @@ count = 0
 for package in sys.argv[1:]:
     module = importlib.import_module(package)
     for found in pkgutil.walk_packages(module.__path__, package + "."):
-        importlib.import_module(found.name)
-        count += 1
+        try:
+            importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            # Networks are made of torch; whoever asks for one without it is told so by the registry.
+            if error.name != "torch" or not found.name.startswith(("baselines.", "craqbench.training")):
+                raise
+        else:
+            count += 1
 print(count, sorted(name for name in asked if name.split(".")[0] == "bezier"))
 """
 
 
 def test_all_modules_import_without_extras() -> None:
-    """Every module imports where torch, bezier and the other extras are absent, and none asks for bezier."""
+    """Without the extras all modules import but networks and their training; none asks for bezier."""
     result = python("-W", "error", "-c", IMPORT_ALL, *PACKAGES)
     assert result.returncode == 0, result.stderr
     count, asked = result.stdout.split(maxsplit=1)
-    assert int(count) > 20
+    assert int(count) > 150
     assert asked.strip() == "[]"
 
 

@@ -38,7 +38,7 @@ def method(quality: float, seed: int, paintings: int = 60, noise: float = 0.03) 
 
 def weights(paintings: int = 60, resamples: int = RESAMPLES, seed: int = 0) -> npt.NDArray[np.float64]:
     """Draw weights."""
-    return resampling_weights(paintings, rng=np.random.default_rng(seed), resamples=resamples)
+    return resampling_weights(paintings, rng=np.random.default_rng(seed), resamples=resamples).astype(float)
 
 
 def test_weights_are_draws_with_replacement() -> None:

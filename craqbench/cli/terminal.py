@@ -31,6 +31,7 @@ UNITS = {
     "reading images": "images",
     "drawing images": "images",
     "drawing the report": "images",
+    "detecting": "paintings",
     "evaluating": "images",
     "tuning": "images",
     "measuring": "masks",

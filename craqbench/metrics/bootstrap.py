@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ LEVEL = 0.95
 _AT_ONCE = 1_000_000
 """Numbers that are held at once, of what is done in pieces: memory stays flat."""
 
-Weights = npt.NDArray[np.unsignedinteger]
+Weights = npt.NDArray[np.number[Any]]
 
 Score = Callable[[Floats], Floats]
 """Counts of a set, (..., k) or (..., C, C), to its score, (...): `match_f1`, `mean_iou`, ..."""

@@ -1,10 +1,15 @@
-"""Rows per second by engine and by number of workers, on this machine.
+"""Rows per second by engine and by number of workers, on this machine; and a node killed on the way.
 
-    python tests/benchmarks/bench_engines.py [ROWS]
+    python tests/benchmarks/bench_engines.py [speed] [killed] [ROWS]
 
-Each engine makes the same dataset with one worker and with two: two processes, or two Ray nodes of one core
-each. "whole" is the whole call; "steady" is from the first finished shard to the last, without the start of
-Python and Ray. The bytes of all are compared. Wanted: two workers at least 1.8 times one, on two free cores.
+speed
+    Each engine makes the same dataset with one worker and with two: two processes, or two Ray nodes of one
+    core each. "whole" is the whole call; "steady" is from the first finished shard to the last, without the
+    start of Python and Ray. The bytes of all are compared. By wall-clock time: the machine must be idle.
+    Wanted: two workers at least 1.8 times one, on two free cores.
+killed
+    Of two Ray nodes at work one is killed, after 1, 4 and 8 shards. The bytes are compared with those of a
+    single process. Where Ray cannot start, this says so and fails.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+TESTS = Path(__file__).resolve().parents[1]
 ROUNDS = 3
 
 MAKE = """
@@ -49,15 +54,15 @@ if __name__ == "__main__":
 """
 
 
-def measure(engine: str, workers: int, rows: int, out: Path) -> tuple[float, float]:
-    """Return rows per second of a run, whole and steady."""
-    command = [sys.executable, "-c", MAKE, engine, str(workers), str(rows), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
-    )
-    whole, steady = json.loads(done.stdout.splitlines()[-1])
-    return whole, steady
+def python(*arguments: object) -> str:
+    """Run this Python on its own: Ray stays in its process. Return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    environment.pop("RAY_ADDRESS", None)
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[:3])}... ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
 def digest(folder: Path) -> str:
@@ -69,9 +74,8 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def main() -> None:
+def speed(rows: int) -> None:
     """Measure engines and workers in turn; print medians and ratios."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 120
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     digests = set()
     for _ in range(ROUNDS):
@@ -79,7 +83,10 @@ def main() -> None:
             for workers in (1, 2):
                 with tempfile.TemporaryDirectory() as folder:
                     out = Path(folder) / "out"
-                    found.setdefault((engine, workers), []).append(measure(engine, workers, rows, out))
+                    whole, steady = json.loads(
+                        python("-c", MAKE, engine, workers, rows, out).splitlines()[-1]
+                    )
+                    found.setdefault((engine, workers), []).append((whole, steady))
                     digests.add(digest(out))
     for engine in ("process", "ray"):
         for at, name in enumerate(("whole", "steady")):
@@ -88,6 +95,29 @@ def main() -> None:
                 f"{engine:7} {name:6}: 1 worker {one:.2f} rows/s, 2 workers {two:.2f}, ratio {two / one:.2f}"
             )
     print(f"{len(digests)} different dataset(s) in {4 * ROUNDS} runs")
+
+
+def killed(rows: int) -> None:
+    """Kill one of two nodes, and compare every byte."""
+    line = ["-m", "craqbench", "generate", "--n", str(rows), "--recipe", "mixed", "--shard-size", "5"]
+    with tempfile.TemporaryDirectory() as folder:
+        single = Path(folder) / "single"
+        python(*line, "--workers", "1", "--out", single)
+        for after in (1, 4, 8):
+            out = Path(folder) / f"killed-{after}"
+            command = [sys.executable, *line, "--engine", "ray", "--out", out]
+            said = python(TESTS / "ray_nodes.py", out, after, *command)
+            was = "killed" if "killed a node" in said else "NOT killed"
+            same = "equal" if digest(out) == digest(single) else "DIFFERENT"
+            print(f"node {was} after {after} of {rows // 5} shards: {same} bytes")
+
+
+def main() -> None:
+    """Run what is named, or all."""
+    modes = {"speed": speed, "killed": killed}
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    for name in [word for word in sys.argv[1:] if word in modes] or modes:
+        modes[name](numbers[0] if numbers else 120)
 
 
 if __name__ == "__main__":

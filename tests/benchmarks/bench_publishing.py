@@ -8,12 +8,13 @@ versions
     Version 1.1.0 with 10 % more rows: how many of its bytes travel, from the machine that published 1.0.0
     and from another, with and without chunks, with the default shards and with shards that stay the same.
 cuts
-    The connection is lost for good at 12 random requests of a publish and of a pull, and the command is run
-    again: what is lost, what came twice, what was tagged too early. Counted.
+    The connection is lost for good at 12 points of a publish (the commit and the tag, before and after they
+    happen, and 8 random requests) and at 12 random requests of a pull, and the command is run again: what is
+    lost, what came twice, what was tagged too early. Counted.
 kills
-    The same with 12 processes killed (SIGKILL) at random moments.
+    The same with 12 processes killed (SIGKILL), each after a random number of requests.
 busy
-    Each request fails with 429, 500 or 503 twice before it succeeds, at 12 random requests.
+    A random request, and the next, are answered with 429, 500 or 503: 12 times.
 
 Needs ../shared/data/paintings beside the repository. About ten minutes in all.
 """
@@ -28,8 +29,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
@@ -42,8 +46,15 @@ from craqbench.generation import Config, generate  # noqa: E402
 from craqbench.verification import verify  # noqa: E402
 from generators.recipes import RECIPES  # noqa: E402
 
+if TYPE_CHECKING:
+    from local_hub_faults import Fault, Where
+
 PAINTINGS = TESTS.parents[1] / "shared" / "data" / "paintings"
-POINTS = 12
+POINTS, AT_ONCE = 12, 3
+ENDS: list[tuple[str, Where]] = [
+    (f"/{what}/", where) for what in ("commit", "tag") for where in ("before", "processed")
+]
+"""Where a publish ends: what has a version no tag yet, and what has one that nobody was told of."""
 
 LOAD = """
 import json, os, sys
@@ -144,6 +155,9 @@ def versions(folder: Path) -> None:
     for shard_size in (None, 50):
         first = made(folder / f"first-{shard_size}", 500, shard_size)
         second = made(folder / f"second-{shard_size}", 550, shard_size)
+        digests = [{item["sha256"] for item in load_manifest(made)["shards"]} for made in (first, second)]
+        equal = f"{len(digests[0] & digests[1])} of {len(digests[1])} files equal those of 1.0.0"
+        print(f"shards of {shard_size or 'any'}: {equal}")
         for xet, other in ((True, False), (True, True), (False, False)):
             with hub_in(folder) as hub:
                 homes = [folder / f"home-{time.monotonic_ns()}" for _ in range(2)]
@@ -157,66 +171,91 @@ def versions(folder: Path) -> None:
             print(f"{case}: {size / 1e6:.1f} MB, sent {sent / 1e6:.1f} MB = {sent / size:.1%}")
 
 
-Break = Callable[[LocalHub, random.Random, int], None]
+@dataclass
+class Trial:
+    """A hub and a machine for one interruption of a publish and one of a pull.
+
+    Attributes
+    ----------
+    kind
+        "cuts", "kills" or "busy".
+    number
+        Of the trial.
+    count
+        What is counted.
+    """
+
+    kind: str
+    number: int
+    hub: LocalHub
+    machine: Machine
+    count: Counter[str]
+    rng: random.Random
+
+    def spoil(self, command: str, words: list[str], requests: int) -> None:
+        """Run a command that asks the hub for so many things, and spoil it somewhere."""
+        self.hub.calls.clear()
+        at, fault = self.rng.randrange(1, requests + 1), None
+        if self.kind == "busy":
+            fault = self.hub.faults.answer(self.rng.choice((429, 500, 503)), nth=at, times=2)
+        if self.kind == "cuts":
+            fault = self._cut(command, at)
+        process = self.machine.start("-m", "craqbench", command, *words)
+        if self.kind == "kills":
+            _wait(process, lambda: self.hub.calls.count() >= at)
+            process.kill()
+        elif self.kind == "cuts":
+            _wait(process, lambda: bool(fault and fault.struck))
+            self.hub.faults.cut(times=10**6)
+        _, err = process.communicate()
+        assert "Traceback" not in err, err
+        self.count[f"{command}: first run ended with {process.returncode}"] += 1
+        self.count[f"{command}: requests spoiled"] += fault.struck if fault else 1
+        self.hub.faults.clear()
+
+    def _cut(self, command: str, at: int) -> Fault:
+        if command == "publish" and self.number < len(ENDS):
+            pattern, where = ENDS[self.number]
+            return self.hub.faults.cut(pattern, times=10**6, where=where)
+        anywhere: list[Where] = ["before", "upload", "processed", "download"]
+        after = int(10 ** self.rng.uniform(0, 3))
+        return self.hub.faults.cut(nth=at, times=10**6, where=self.rng.choice(anywhere), after=after)
 
 
-def cut(hub: LocalHub, rng: random.Random, requests: int) -> None:
-    """Lose the connection at some request, for good."""
-    where = rng.choice(("before", "upload", "processed", "download"))
-    after = int(10 ** rng.uniform(0, 5))
-    hub.faults.cut(nth=rng.randrange(1, requests + 1), times=10**6, where=where, after=after)  # type: ignore[arg-type]
+def _wait(process: subprocess.Popen[str], until: Callable[[], bool]) -> None:
+    while process.poll() is None and not until():
+        time.sleep(0.01)
 
 
-def fail(hub: LocalHub, rng: random.Random, requests: int) -> None:
-    """Fail twice at some request."""
-    hub.faults.answer(rng.choice((429, 500, 503)), nth=rng.randrange(1, requests + 1), times=2)
-
-
-def trials(folder: Path, name: str, break_: Break | None) -> None:
-    """Interrupt publish and pull at random points, run them again, and print what was counted."""
-    dataset, rng = made(folder / f"small-{name}", 64), random.Random(name)  # noqa: S311  no secret
+def trials(folder: Path, kind: str) -> None:
+    """Interrupt publish and pull, run them again, and print what was counted."""
+    dataset = made(folder / "set", 64)
     with hub_in(folder) as hub:
-        machine, start = Machine(hub, folder / f"home-{name}"), time.perf_counter()
+        machine = Machine(hub, folder / "home")
         assert machine.publish(dataset)[0] == 0
-        lasts = time.perf_counter() - start
-        requests = hub.calls.count()
+        requests = [hub.calls.count()]
+        hub.calls.clear()
+        assert machine.pull(folder / "got")[0] == 0
+        requests.append(hub.calls.count())
     count: Counter[str] = Counter()
-    for point in range(POINTS):
-        with hub_in(folder) as hub:
-            machine = Machine(hub, folder / f"home-{name}-{point}")
-            _disturb(machine.start, hub, rng, break_, requests, lasts, ("publish", dataset), count)
-            _count_publish(machine, hub, dataset, count)
-            out = folder / f"got-{name}-{point}"
-            _disturb(machine.start, hub, rng, break_, requests, lasts / 2, ("pull", out), count)
-            _count_pull(machine, hub, dataset, out, count)
-    print(f"{name}, {POINTS} points of publish and of pull:")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(lambda number: _try(folder, kind, number, requests), range(POINTS)):
+            count.update(found)
+    print(f"{kind}: {POINTS} times of {requests[0]} requests of a publish, {requests[1]} of a pull")
     for what, number in sorted(count.items()):
         print(f"  {what:60} {number}")
 
 
-def _disturb(
-    start: Callable[..., subprocess.Popen[str]],
-    hub: LocalHub,
-    rng: random.Random,
-    break_: Break | None,
-    requests: int,
-    lasts: float,
-    what: tuple[str, Path],
-    count: Counter[str],
-) -> None:
-    command, folder = what
-    told = ["--repo", REPO, "--version", "1.0.0"]
-    words = [str(folder), *told] if command == "publish" else [f"{REPO}@1.0.0", "--out", str(folder)]
-    if break_:
-        break_(hub, rng, requests)
-    process = start("-m", "craqbench.cli", command, *words)
-    if not break_:
-        time.sleep(rng.uniform(0.4, 1.0) * lasts)
-        process.kill()
-    _, err = process.communicate()
-    assert "Traceback" not in err, err
-    count[f"{command}: first run ended with {process.returncode}"] += 1
-    hub.faults.clear()
+def _try(folder: Path, kind: str, number: int, requests: list[int]) -> Counter[str]:
+    rng = random.Random(f"{kind} {number}")  # noqa: S311  no secret
+    dataset, out, home = folder / "set", folder / f"got-{number}", folder / f"home-{number}"
+    with hub_in(folder) as hub:
+        trial = Trial(kind, number, hub, Machine(hub, home), Counter(), rng)
+        trial.spoil("publish", [str(dataset), "--repo", REPO, "--version", "1.0.0"], requests[0])
+        _count_publish(trial.machine, hub, dataset, trial.count)
+        trial.spoil("pull", [f"{REPO}@1.0.0", "--out", str(out)], requests[1])
+        _count_pull(trial.machine, hub, dataset, out, trial.count)
+    return trial.count
 
 
 def _count_publish(machine: Machine, hub: LocalHub, dataset: Path, count: Counter[str]) -> None:
@@ -246,9 +285,9 @@ def _count_pull(machine: Machine, hub: LocalHub, dataset: Path, out: Path, count
 MODES: dict[str, Callable[[Path], None]] = {
     "rows": rows,
     "versions": versions,
-    "cuts": lambda folder: trials(folder, "cuts", cut),
-    "kills": lambda folder: trials(folder, "kills", None),
-    "busy": lambda folder: trials(folder, "busy", fail),
+    "cuts": lambda folder: trials(folder, "cuts"),
+    "kills": lambda folder: trials(folder, "kills"),
+    "busy": lambda folder: trials(folder, "busy"),
 }
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from baselines.registry import get_detector, list_detectors
+from baselines.registry import BUILT_IN, get_detector
 from generators.recipes import RECIPES, triplet
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def report_tophat(size: tuple[int, int]) -> None:
 def report_detectors(size: tuple[int, int]) -> None:
     """Print the speed of each detector."""
     image = draw_image(size)
-    detectors = {listing.name: get_detector(listing.name) for listing in list_detectors()}
+    detectors = {listing.name: get_detector(listing.name) for listing in BUILT_IN.values()}
     found = times({name: partial(d.predict, image) for name, d in detectors.items()}, 3)
     for name, seconds in found.items():
         sys.stdout.write(f"{name:10} {seconds / (size[0] * size[1] / 1e6):.4f} s per megapixel\n")

@@ -1,0 +1,362 @@
+"""A training step, and all that it carries from one to the next.
+
+AdamW or Adam, warm-up and cosine, gradients clipped, mixed precision, and a moving average of the weights,
+which is what is validated and saved. A step draws from random streams of its own (dropout), seeded by the
+run's seed and the number of the step: a run that goes on from a checkpoint does the same steps as one that
+was never interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from baselines.networks import Segmenter
+from baselines.schedules import Schedule, learning_rate
+
+__all__ = [
+    "PRECISIONS",
+    "Batch",
+    "NotFiniteError",
+    "Step",
+    "Trainer",
+    "best_precision",
+    "is_out_of_memory",
+    "parameter_groups",
+    "seed_weights",
+    "use_threads",
+]
+
+PRECISIONS = ("auto", "bf16", "fp16", "fp32")
+"""What the forward pass is computed in; weights, losses and updates are float32 in all of them."""
+
+CLIP = 1.0
+"""Gradients are scaled down to this norm."""
+
+IGNORED = 255
+"""The label of px that no loss counts."""
+
+_SEEDS = 2**63 - 1
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss, a gradient or a weight is no longer a number."""
+
+
+class Batch(NamedTuple):
+    """Pictures to learn from.
+
+    Attributes
+    ----------
+    images
+        (N, H, W, 3) uint8 RGB.
+    labels
+        (N, H, W) uint8 class numbers; `IGNORED` is not counted.
+    hints
+        (N, H, W) uint8, 0 or 1, the map of a detector; None where the network has no channel for it.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    hints: npt.NDArray[np.uint8] | None = None
+
+
+class Step(NamedTuple):
+    """What came of a step: its loss, the norm of its gradients before clipping, and its learning rate."""
+
+    loss: float
+    gradient: float
+    lr: float
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Return what is trained as two groups of an optimiser: biases and norms do not decay."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def use_threads(threads: int) -> None:
+    """Let torch compute on so many cores of the processor."""
+    torch.set_num_threads(threads)
+
+
+def seed_weights(seed: int) -> None:
+    """Make the first weights of networks that are to be made depend on a seed alone."""
+    torch.manual_seed(seed)
+
+
+def find_device(name: str) -> torch.device:
+    """Return a device: "auto" is a GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        If there is no GPU, and "cuda" is asked for.
+    """
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise ValueError("device 'cuda': no GPU was found: expected auto or cpu")
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+
+
+def best_precision(device: torch.device) -> str:
+    """Return the quickest of `PRECISIONS` that a device computes in by itself."""
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    has_bf16 = device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  no other way to ask
+    return "bf16" if has_bf16 else "fp32"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a device or here."""
+    told = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in told or "can't allocate memory" in told)
+    )
+
+
+class Trainer:
+    """A network, its optimiser and its moving average, step by step.
+
+    Parameters
+    ----------
+    network
+        Is moved to the device, and trained in place.
+    schedule
+        How.
+    device
+        Where: "auto", "cpu" or "cuda".
+    precision
+        One of `PRECISIONS`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+
+    Attributes
+    ----------
+    average
+        A copy of the network with the averaged weights, in evaluation mode.
+    step
+        How many steps are done.
+    """
+
+    def __init__(
+        self, network: Segmenter, schedule: Schedule, device: str = "auto", precision: str = "auto"
+    ) -> None:
+        self.schedule, self.device = schedule, find_device(device)
+        self.precision = best_precision(self.device) if precision == "auto" else precision
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average: Segmenter = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.step = 0
+        groups = parameter_groups(network, schedule.weight_decay)
+        self._trained = [parameter for group in groups for parameter in group["params"]]
+        self._names = _names_of(network, self._trained)
+        self._optimiser = _optimiser(groups, schedule)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        trained = {id(parameter) for parameter in self._trained}
+        self._held = [parameter for parameter in network.frozen_first() if id(parameter) in trained]
+        self._moving = _moving_pairs(self.network, self.average, self._trained)
+
+    @property
+    def platform(self) -> dict[str, str]:
+        """What it is computed by, in words."""
+        is_gpu = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if is_gpu else "CPU"
+        return {"device": device, "precision": self.precision, "torch": torch.__version__}
+
+    def load_average(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put weights, such as `averages` returned, into the average."""
+        self.average.load_state_dict(dict(tensors))
+
+    def learn(self, batch: Batch) -> Step:
+        """Do a step.
+
+        Raises
+        ------
+        NotFiniteError
+            If loss or gradient are not finite; the weights stay as they were before the step.
+        """
+        torch.manual_seed((self.schedule.seed * 1_000_003 + self.step) % _SEEDS)
+        self._hold()
+        lr = learning_rate(self.schedule, self.step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = lr
+        self.network.train()
+        self._optimiser.zero_grad(set_to_none=True)
+        images, labels, hints = self._tensors_of(batch)
+        with self._autocast():
+            logits = self.network(images, hints)
+        loss = self.network.loss(logits.float(), labels, hints)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NotFiniteError(f"loss {value} in step {self.step + 1}")
+        self._scaler.scale(loss).backward()
+        norm = self._update()
+        self.step += 1
+        self._move_average()
+        return Step(value, norm, lr)
+
+    @torch.inference_mode()
+    def predict(self, batch: Batch) -> tuple[npt.NDArray[np.float32], float]:
+        """Return what the average finds, (N, classes, H, W) float32 probabilities, and its loss."""
+        images, labels, hints = self._tensors_of(batch)
+        with self._autocast():
+            logits = self.average(images, hints)
+        loss = self.average.loss(logits.float(), labels, hints)
+        return self.average.probabilities(logits).cpu().numpy(), float(loss)
+
+    def averages(self) -> dict[str, Tensor]:
+        """Return the averaged network's state dict, on the CPU."""
+        return _at_home(self.average.state_dict())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all that a run needs to go on, beside `facts`; on the CPU.
+
+        Raises
+        ------
+        NotFiniteError
+            If a weight is not finite.
+        """
+        found = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        found |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for name, state in zip(self._names, self._optimiser_states(), strict=True):
+            found |= {f"optimiser.{key}/{name}": value for key, value in state.items()}
+        check_finite(found)
+        return _at_home(found)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the rest of what a run needs to go on, as JSON types."""
+        return {"step": self.step, "scaler": self._scaler.state_dict()}
+
+    def load(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Go on from what `tensors` and `facts` returned.
+
+        Raises
+        ------
+        RuntimeError, ValueError, KeyError
+            If they are those of another network.
+        """
+        self.network.load_state_dict(_below(tensors, "network."))
+        self.average.load_state_dict(_below(tensors, "average."))
+        state: dict[int, dict[str, Tensor]] = {}
+        for path, value in _below(tensors, "optimiser.").items():
+            key, _, name = path.partition("/")
+            state.setdefault(self._names.index(name), {})[key] = value
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self._scaler.load_state_dict(dict(facts["scaler"]))
+        self.step = int(facts["step"])
+
+    def _optimiser_states(self) -> list[dict[str, Tensor]]:
+        return [dict(self._optimiser.state.get(parameter, {})) for parameter in self._trained]
+
+    def _tensors_of(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        images = self._moved(batch.images).permute(0, 3, 1, 2).float().div_(255)
+        labels = self._moved(batch.labels).long()
+        labels[labels == IGNORED] = -1
+        hints = None if batch.hints is None else self._moved(batch.hints)[:, None].float()
+        return images, labels, hints
+
+    def _moved(self, array: npt.NDArray[np.uint8]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    @contextlib.contextmanager
+    def _autocast(self) -> Iterator[None]:
+        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        with torch.autocast(self.device.type, dtype=kind, enabled=kind is not None):
+            yield
+
+    def _hold(self) -> None:
+        """Keep the first layers as they are until the freeze phase is over."""
+        for parameter in self._held:
+            parameter.requires_grad_(self.step >= self.schedule.freeze)
+
+    def _update(self) -> float:
+        """Clip and apply the gradients; return their norm."""
+        self._scaler.unscale_(self._optimiser)
+        norm = float(nn.utils.clip_grad_norm_(self._trained, CLIP))
+        # Scaled gradients may overflow: such a step is left out, and the scale is lowered.
+        if not math.isfinite(norm) and not self._scaler.is_enabled():
+            raise NotFiniteError(f"gradient {norm} in step {self.step + 1}")
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        return norm
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        """Move the average towards the weights: quickly at first, as the first ones are worth little."""
+        kept = min(self.schedule.averaging, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(self._moving.averages, self._moving.values, 1 - kept)
+        for average, value in zip(self._moving.counters, self._moving.counted, strict=True):
+            average.copy_(value)
+
+
+class _Moving(NamedTuple):
+    """What is averaged, and what is copied (counters)."""
+
+    averages: list[Tensor]
+    values: list[Tensor]
+    counters: list[Tensor]
+    counted: list[Tensor]
+
+
+def _moving_pairs(network: nn.Module, average: nn.Module, trained: list[nn.Parameter]) -> _Moving:
+    changing = {id(parameter) for parameter in trained} | {id(buffer) for buffer in network.buffers()}
+    pairs = [
+        (theirs.data, ours.data)
+        for theirs, ours in zip(_all_tensors(average), _all_tensors(network), strict=True)
+        if id(ours) in changing
+    ]
+    real = [pair for pair in pairs if pair[0].is_floating_point()]
+    whole = [pair for pair in pairs if not pair[0].is_floating_point()]
+    return _Moving([a for a, _ in real], [v for _, v in real], [a for a, _ in whole], [v for _, v in whole])
+
+
+def _all_tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+def _names_of(network: nn.Module, parameters: list[nn.Parameter]) -> list[str]:
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    return [names[id(parameter)] for parameter in parameters]
+
+
+def _optimiser(groups: list[dict[str, Any]], schedule: Schedule) -> torch.optim.Optimizer:
+    if schedule.optimiser == "adam":
+        return torch.optim.Adam([{**group, "weight_decay": 0.0} for group in groups], lr=schedule.lr)
+    return torch.optim.AdamW(groups, lr=schedule.lr)
+
+
+def _at_home(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors to the CPU, in rows and columns."""
+    return {
+        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Raise `NotFiniteError`, which names the first tensor that is not finite."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise NotFiniteError(f"{name} is not finite")

@@ -1,0 +1,331 @@
+"""What a network learns from: samples, each a pure function of its number, made when they are wanted.
+
+Samples 0, 1, 2, ... are for training, those from `VALIDATION` on for validation: of other random streams, and
+of other paintings.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.tophat import TopHat
+from craqbench.augmentation import Augmentation, augment
+from craqbench.dataset import load_manifest, read_rows
+from craqbench.errors import DatasetError, UsageError
+from craqbench.gallery import HELD_OUT, MOST_BYTES, Gallery, hang
+from craqbench.sources import assignment, open_source
+from generators.recipes import triplet
+from generators.triplets import random_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from craqbench.engines import Progress
+    from generators.triplets import Image, Labels, Recipe, Size
+
+__all__ = [
+    "VALIDATION",
+    "Learnt",
+    "RowMaker",
+    "Sample",
+    "SampleMaker",
+    "TripletMaker",
+    "Wanted",
+    "from_dataset",
+    "from_source",
+    "triplet_size",
+]
+
+VALIDATION = 2**40
+"""Number of the first sample for validation."""
+
+VALIDATION_SEED = 0
+"""Validation samples are the same for every seed, or two runs could not be compared."""
+
+ROOM = 1.125
+"""Side of a triplet that is made to be trained on, in sides of the square that is cut from it."""
+
+_STREAM = 0x41_55_47
+"""Of augmentation; no recipe's number."""
+
+
+class Sample(NamedTuple):
+    """A picture to learn from.
+
+    Attributes
+    ----------
+    image
+        (C, C, 3) uint8 RGB.
+    labels
+        (C, C) uint8 class numbers.
+    hint
+        (C, C) uint8, 0 or 1: the map of `baselines.tophat.TopHat`; (0, 0) where none is wanted.
+    """
+
+    image: Image
+    labels: Labels
+    hint: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What samples are to be.
+
+    Attributes
+    ----------
+    seed
+        Of those for training; those for validation are the same for all seeds.
+    crop
+        Side in px.
+    classes
+        2 or 3. Where there are two, paint loss is background: it is no crack.
+    hinted
+        Whether they have hints.
+    how
+        How they are augmented.
+    """
+
+    seed: int
+    crop: int
+    classes: int = 2
+    hinted: bool = False
+    how: Augmentation = field(default_factory=Augmentation)
+
+    def sample(self, image: Image, labels: Labels, seed: int, number: int) -> Sample:
+        """Augment a damaged painting."""
+        image, labels = augment(image, labels, self.crop, self.how, rng=random_stream(seed, _STREAM, number))
+        if self.classes == 2:
+            labels = (labels == 1).view(np.uint8)
+        return Sample(image, labels, _hint(image) if self.hinted else np.zeros((0, 0), np.uint8))
+
+
+class SampleMaker(Protocol):
+    """Makes samples; picklable, if only for a process that is being started."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What they are."""
+
+    def __call__(self, number: int) -> Sample:
+        """Make a sample: a pure function of its number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pools:
+    """The numbers of the pictures that are for training, and for validation."""
+
+    training: tuple[int, ...]
+    validation: tuple[int, ...]
+
+    def pick(self, seed: int, number: int) -> tuple[int, int]:
+        """Return the seed of a sample, and the number of its picture."""
+        if number < VALIDATION:
+            return seed, self.training[assignment(seed, number, len(self.training))]
+        turn = assignment(VALIDATION_SEED, number - VALIDATION, len(self.validation))
+        return VALIDATION_SEED, self.validation[turn]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletMaker:
+    """Makes triplets of a recipe on paintings, at the size that is trained on.
+
+    Attributes
+    ----------
+    wanted
+        What samples are to be.
+    recipe, size, fit
+        As for `generators.recipes.triplet`.
+    paintings, pools
+        The clean paintings, and what they are for.
+    """
+
+    wanted: Wanted
+    recipe: Recipe
+    size: Size
+    fit: str
+    paintings: Gallery
+    pools: _Pools
+
+    def __call__(self, number: int) -> Sample:
+        """Make a sample."""
+        seed, painting = self.pools.pick(self.wanted.seed, number)
+        made = triplet(self.recipe, seed, number, self.paintings[painting], self.size, self.fit)
+        return self.wanted.sample(made.damaged, made.labels, seed, number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowMaker:
+    """Takes the rows of a dataset.
+
+    Attributes
+    ----------
+    wanted
+        What samples are to be.
+    images, labels, pools
+        The damaged paintings, their labels, and what they are for.
+    """
+
+    wanted: Wanted
+    images: Gallery
+    labels: Gallery
+    pools: _Pools
+
+    def __call__(self, number: int) -> Sample:
+        """Make a sample."""
+        seed, row = self.pools.pick(self.wanted.seed, number)
+        return self.wanted.sample(self.images[row], self.labels[row], seed, number)
+
+
+@functools.cache
+def _hinting() -> TopHat:
+    return TopHat()
+
+
+def _hint(image: Image) -> npt.NDArray[np.uint8]:
+    detector = _hinting()
+    return (detector.predict(image) >= detector.threshold).view(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What is learnt from: the maker of samples, and where they come from.
+
+    Attributes
+    ----------
+    maker
+        Makes them.
+    digest
+        sha256 (hex) over the clean paintings, or the dataset's fingerprint.
+    name
+        Of the source or the dataset, without its path on this machine.
+    recipe
+        Name and version.
+    training, validation
+        How many paintings are for either.
+    """
+
+    maker: SampleMaker
+    digest: str
+    name: str
+    recipe: str
+    training: int
+    validation: int
+
+
+def from_source(
+    spec: str,
+    recipe: Recipe,
+    wanted: Wanted,
+    *,
+    size: Size | None = None,
+    fit: str = "crop",
+    paintings: int | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Learnt:
+    """Prepare to make triplets on the paintings of a source.
+
+    Parameters
+    ----------
+    spec
+        As `craqbench.sources.open_source` takes it.
+    recipe, fit
+        As for `generators.recipes.triplet`.
+    wanted
+        What samples are to be.
+    size
+        (width, height) of the triplets that samples are cut from. None: `triplet_size`.
+    paintings, workers, progress
+        As for `craqbench.gallery.hang`.
+
+    Raises
+    ------
+    SourceError
+        If the source has fewer than two usable paintings, or cannot be read.
+    """
+    canvas = (max(512, 2 * wanted.crop), max(384, 2 * wanted.crop))
+    source = open_source(spec, size=canvas, seed=VALIDATION_SEED, workers=workers, progress=progress)
+    hung = hang(source, paintings, workers=workers, progress=progress)
+    maker = TripletMaker(
+        wanted=wanted,
+        recipe=recipe,
+        size=size or triplet_size(recipe, wanted.crop),
+        fit=fit,
+        paintings=hung.gallery,
+        pools=_Pools(training=hung.training, validation=hung.validation),
+    )
+    return Learnt(
+        maker=maker,
+        digest=source.fingerprint,
+        name=source.name,
+        recipe=f"{recipe.name} version {recipe.version}",
+        training=len(hung.training),
+        validation=len(hung.validation),
+    )
+
+
+def triplet_size(recipe: Recipe, crop: int) -> Size:
+    """Return the size of the triplets from which squares of `crop` px are cut.
+
+    A recipe that draws close-ups draws them at training size. Others draw whole paintings only, at the size
+    that `craqbench generate` has: any smaller, and their cracks would be too fine to be seen.
+    """
+    if hasattr(recipe.parameters, "close_ups"):
+        return round(crop * ROOM), round(crop * ROOM)
+    return max(598, crop), max(375, crop)
+
+
+def from_dataset(folder: Path, wanted: Wanted, progress: Progress | None = None) -> Learnt:
+    """Read a dataset of `craqbench generate`: samples are cut from its rows.
+
+    A tenth of its paintings, and all rows of them, are for validation.
+
+    Raises
+    ------
+    DatasetError
+        If it is none, is not complete, or all its rows are of one painting.
+    UsageError
+        If it is too large to be held in memory.
+    """
+    manifest = load_manifest(folder)
+    total, (width, height) = int(manifest["rows"]), manifest["size"]
+    most = MOST_BYTES // (width * height * 4)
+    if total > most:
+        found = f"dataset {str(folder)!r} has {total:,} rows"
+        raise UsageError(f"{found}: expected {most:,} at most, they are held in memory")
+    images, labels, owners = [], [], []
+    for row in read_rows(folder):
+        images.append(row.damaged)
+        labels.append(row.labels)
+        owners.append(row.painting)
+        if progress:
+            progress("reading rows", len(owners), total)
+    held = _held_names(owners)
+    if not held:
+        raise DatasetError(f"dataset {str(folder)!r} shows one painting: expected two, one for validation")
+    pools = _Pools(
+        training=tuple(i for i, owner in enumerate(owners) if owner not in held),
+        validation=tuple(i for i, owner in enumerate(owners) if owner in held),
+    )
+    recipe = manifest["recipe"]
+    return Learnt(
+        maker=RowMaker(wanted=wanted, images=Gallery(images), labels=Gallery(labels), pools=pools),
+        digest=str(manifest["fingerprint"]),
+        name=folder.resolve().name,
+        recipe=f"{recipe['name']} version {recipe['version']}",
+        training=len(set(owners)) - len(held),
+        validation=len(held),
+    )
+
+
+def _held_names(owners: Sequence[str]) -> set[str]:
+    """Return the paintings that are held out: those whose names have the lowest digests."""
+    ranked = sorted(set(owners), key=lambda name: hashlib.sha256(name.encode()).digest())
+    return set(ranked[: max(1, round(HELD_OUT * len(ranked)))]) if len(ranked) > 1 else set()
