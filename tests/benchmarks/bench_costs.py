@@ -6,14 +6,14 @@ rows
     CPU hours to make and to verify, and GB on the disk, by recipe, size and codec: 100 rows on the paintings
     in each cell. CPU time of all threads, the lowest of three rounds: a busy machine only ever adds to it.
 paintings
-    CPU time to look through a folder of paintings, which every process that is started does once.
+    CPU time to look through a folder of paintings, which every `generate` does once.
 moving
     CPU time of a publish and of a pull per TB, beyond what a small one takes, through chunks as users have
     them. The network is the loopback.
 memory
     Peak memory of a process that makes a shard, by size.
 
-Needs ../shared/data/paintings beside the repository. About twenty minutes in all.
+Needs ../shared/data/paintings beside the repository. About fifteen minutes in all.
 """
 
 from __future__ import annotations

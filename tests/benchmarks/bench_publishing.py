@@ -16,7 +16,7 @@ kills
 busy
     A random request, and the next, are answered with 429, 500 or 503: 12 times.
 
-Needs ../shared/data/paintings beside the repository. About ten minutes in all.
+Needs ../shared/data/paintings beside the repository. About twenty minutes in all.
 """
 
 from __future__ import annotations
