@@ -40,7 +40,8 @@ _TYPES: Mapping[str, str] = {
 _MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY = 1001
 _MOST_ENTRIES = 5_000_000
-_BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError)
+_BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, MemoryError, OverflowError)
+"""What a damaged file leads to; a damaged length asks for any amount of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,18 @@ def _read_row(file: BinaryIO) -> tuple[Any, Callable[[_Stored], Array]]:
     for key in _Machine(file).run():
         kind = np.dtype(_TYPES[kinds[key]])
         count = int.from_bytes(file.read(8), "little")
-        data = file.read(count * kind.itemsize)
-        if len(data) != count * kind.itemsize:
+        if count * kind.itemsize > _left(file):  # asked before: a damaged number may be any
             raise ValueError(f"storage {key} is cut short")
-        read[key] = np.frombuffer(data, kind)
+        read[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
     return tree, lambda what: read[what.key]
+
+
+def _left(file: BinaryIO) -> int:
+    """Return how many bytes there are behind the place where a file is read."""
+    place = file.tell()
+    end = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    return end - place
 
 
 def _is_tensor(value: object) -> bool:
