@@ -183,7 +183,6 @@ def test_shipped_weights_find_something(name: str) -> None:
 @pytest.mark.parametrize(
     "size", [(1088, 320), pytest.param((3000, 3000), marks=pytest.mark.long)], ids=["strip", "3000 px"]
 )
-@pytest.mark.skipif("craqnet" not in shipped_weights(), reason="needs the weights of craqnet")
 def test_shipped_craqnet_whole_and_tiled(size: tuple[int, int]) -> None:
     """What craqnet has learnt gives the same answer within 1e-3 whole and in tiles."""
     image = picture(*size)
