@@ -194,7 +194,7 @@ def _opacity(drawn: Grey, look: Look, rng: np.random.Generator) -> npt.NDArray[n
         soft = cv2.addWeighted(soft, 1.0, cv2.GaussianBlur(drawn, (7, 7), 1.6), coarse(look.dirt), 0.0)
     # Beads and stretches: crumbs of paint, and dirt that has gathered here and not there.
     filling = cv2.addWeighted(_grains(drawn.shape, 2, rng), 0.625, _grains(drawn.shape, 12, rng), 0.5, 0.0)
-    factors = np.rint(128 + look.grain * (np.arange(256) - 144) / 2)
+    factors = np.maximum(0, np.rint(128 + look.grain * (np.arange(256) - 144) / 2))
     filled = np.asarray(cv2.LUT(filling, factors.astype(np.uint16)), np.uint16)
     filled *= np.asarray(soft, np.uint8)
     filled >>= np.uint16(7)

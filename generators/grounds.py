@@ -45,7 +45,10 @@ class Surface:
     salt
         Of grain with heavy tails: few px far off, which sparkles on dark paint.
     hairs
-        Number of hair-thin painted lines that follow the brush.
+        Number of hair-thin painted lines that follow the brush, more or less.
+    crumbs, crumb_length, crumb_contrast
+        Number of short bent dashes, such as fibres, crumbs of varnish and what bristles leave; their median
+        length in px; positive: lighter than the paint. Half of them follow the brush.
     specks, speck_contrast
         Number of pits, dust grains and splashes; positive: lighter than the paint.
     """
@@ -64,6 +67,9 @@ class Surface:
     coarse_grain: float = 2.0
     salt: float = 0.0
     hairs: int = 0
+    crumbs: int = 0
+    crumb_length: float = 5.0
+    crumb_contrast: float = 60.0
     specks: int = 10
     speck_contrast: float = -40.0
 
@@ -80,7 +86,7 @@ def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats
         plane += _weave(size, surface, rng)
     plane += _coarse_noise(size, surface.coarse_grain, rng)
     plane += noise(plane.shape, rng, _NORMAL * surface.grain + _HEAVY * (surface.salt / 3))
-    if surface.hairs or surface.specks:
+    if surface.hairs or surface.crumbs or surface.specks:
         plane += _marks(size, surface, rng)
     return plane
 
@@ -170,11 +176,12 @@ def _weave(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
 
 
 def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
-    """Hair-thin painted lines and specks, (H, W) grey levels."""
+    """Hair-thin painted lines, crumbs and specks, (H, W) grey levels."""
     w, h = size
     plane = np.full((h, w), 128, np.uint8)
-    for x, y, level, length, bend in zip(*_hair_draws(size, surface, rng), strict=True):
-        _hair(plane, (x, y), surface.direction + bend * 8, length, bend, int(level))
+    for x, y, level, length, bend, turn in zip(*_hair_draws(size, surface, rng), strict=True):
+        _hair(plane, (x, y), surface.direction + bend * 8 + turn, length, bend, int(level))
+    _scatter_crumbs(plane, surface, rng)
     x, y, contrast, radius = rng.random((4, surface.specks))
     levels = np.clip(128 + surface.speck_contrast * (0.3 + contrast), 0, 255).astype(int)
     axes = (2.6 * radius**4 * 16).astype(int)
@@ -188,12 +195,15 @@ def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
 
 
 def _hair_draws(size: Size, surface: Surface, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Where hairs start, their grey level, length and bend: (5, hairs)."""
+    """Where hairs start, their grey level, length, bend, and turn off the brush: (6, hairs)."""
     n = surface.hairs
     levels = 128 + rng.choice([-1, -1, 1]) * rng.uniform(15, 60, n)
     length = rng.uniform(0.1, 0.9, n) ** 2 * max(size)
     return np.stack(
-        [rng.random(n) * size[0], rng.random(n) * size[1], levels, length, rng.normal(0, 0.012, n)]
+        [
+            *(rng.random(n) * size[0], rng.random(n) * size[1], levels, length),
+            *(rng.normal(0, 0.012, n), rng.normal(0, 0.1, n)),
+        ]
     )
 
 
@@ -213,6 +223,22 @@ def _hair(
         [start[0] + np.cumsum(np.cos(angles)) * step, start[1] + np.cumsum(np.sin(angles)) * step], axis=1
     )
     cv2.polylines(plane, [np.rint(points * 16).astype(np.int32)], False, level, 1, cv2.LINE_AA, 4)
+
+
+def _scatter_crumbs(plane: npt.NDArray[np.uint8], surface: Surface, rng: np.random.Generator) -> None:
+    """Draw short bent dashes, in four strengths."""
+    n, (h, w) = surface.crumbs, plane.shape
+    random = rng.integers(0, 2, n) == 0
+    heading = np.where(random, rng.uniform(0, 2 * np.pi, n), surface.direction + rng.normal(0, 0.3, n))
+    bend, length = rng.normal(0, 0.35, n), surface.crumb_length * np.exp(rng.normal(0, 0.5, n))
+    angles = heading[:, None] + bend[:, None] * np.arange(4)
+    steps = np.stack([np.cos(angles), np.sin(angles)], axis=2) * (length / 4)[:, None, None]
+    starts = rng.random((n, 1, 2)) * (w, h)
+    points = np.rint((starts + np.cumsum(steps, axis=1)) * 16).astype(np.int32)
+    for quarter in range(4):
+        level = int(np.clip(128 + surface.crumb_contrast * (0.4 + 0.2 * quarter), 0, 255))
+        dashes = list(points[quarter::4])
+        cv2.polylines(plane, dashes, False, level, 1, cv2.LINE_AA, 4)
 
 
 def lay(image: Image, surface: Surface, *, rng: np.random.Generator) -> Image:

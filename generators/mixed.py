@@ -1,7 +1,8 @@
-"""Recipe `mixed`: all styles and beyond, whole paintings and close-ups, hard negatives, some whole paint.
+"""Recipe `mixed`: all styles and beyond, whole paintings, details and close-ups, hard negatives, whole paint.
 
 Made for training detectors. Close-ups show paint at the scale of a macro photograph: tone, strokes, weave,
 specks and grain are added to an enlarged passage of the painting, and all that belongs to the clean image.
+Details show a passage as it is, with all contours and folds that were painted to be seen.
 """
 
 from __future__ import annotations
@@ -31,27 +32,31 @@ class MixedParameters:
         Share of triplets without any crack.
     close_ups
         Share of triplets that show a close-up instead of the whole painting; only where the fit is "crop".
-    zoom
-        Enlargement of the painting in a close-up, drawn uniformly in the logarithm.
+    details
+        Share of the others that show a detail of the painting; only where the fit is "crop".
+    zoom, detail_zoom
+        Scale of the painting in a close-up and in a detail, drawn uniformly in the logarithm.
     dark_share
         Share of close-ups on nearly black paint.
     spacing
-        Distance between primary cracks in close-ups, drawn uniformly in the logarithm.
+        Distance between primary cracks in close-ups and details, drawn uniformly in the logarithm.
     width
-        Median width of the primaries in close-ups, drawn uniformly in the logarithm.
+        Median width of the primaries there, drawn uniformly in the logarithm.
     gaping_share
-        Share of close-ups whose cracks gape, 1.5 to 2.5 times as wide.
+        Share of these whose cracks gape, 1.5 to 2.5 times as wide.
     connected_share
-        Share of close-ups whose cracks close their cells, with hardly a dead end.
+        Share of these whose cracks close their cells, with hardly a dead end.
     jpeg_share
-        Share of close-ups worn by JPEG.
+        Share of these that are worn by JPEG.
     age
         How far the damage has come: 1 is the whole network.
     """
 
     clean_share: float = between(0, 1, 0.08)
     close_ups: float = between(0, 1, 0.6)
+    details: float = between(0, 1, 0.5)
     zoom: Range = between(0.1, 32, (1.2, 8.0))
+    detail_zoom: Range = between(0.1, 32, (0.4, 1.5))
     dark_share: float = between(0, 1, 0.45)
     spacing: Range = between(8, 4096, (25.0, 105.0))
     width: Range = between(0.34, 64, (0.7, 2.0))
@@ -78,28 +83,47 @@ class Photograph:
 
 
 def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.random.Generator) -> Triplet:
-    """Draw a style over a whole painting or, mostly, over a close-up; sometimes no crack at all."""
+    """Draw a style over a whole painting, a detail or, mostly, a close-up; sometimes no crack at all."""
     p: MixedParameters = parameters
     style = list(STYLES)[rng.integers(len(STYLES))]
-    from_near = bool(rng.random() < p.close_ups) and fit == "crop"
+    view = draw_view(p, fit, rng)
     cracked = bool(rng.random() >= p.clean_share)
     network: NetworkParameters = STYLES[style].parameters
     photograph = Photograph()
-    if from_near:
-        frame, clean = close_up_ground(painting, size, p, rng)
+    frame, clean = ground(painting, size, fit, view, p, rng)
+    if view != "whole":
         photograph = draw_photograph(p, rng)
         network = replace(network, spacing=p.spacing, width=p.width, lifted=0.35)
-    else:
-        frame = whole((painting.shape[1], painting.shape[0]), size, fit)
-        clean = frame.image(painting)
     habit, look = vary(draw_habit(network, rng), rng), draw_look(network, clean, rng)
-    if from_near:
+    if view != "whole":
         habit, look = come_near(habit, look, p, rng)
-    meta = {"style": style, "view": "close-up" if from_near else "whole"}
+    meta = {"style": style, "view": view}
     if not cracked:
         worn = photograph.of(clean)
         return Triplet(worn, np.zeros(worn.shape[:2], np.uint8), worn.copy(), {**meta, "cracks": 0})
     return _cracked(clean, frame, habit, look, photograph, p.age, meta, rng)
+
+
+def draw_view(p: MixedParameters, fit: str, rng: np.random.Generator) -> str:
+    """Draw what a triplet shows: "close-up", "detail" or "whole"."""
+    near, nearer = rng.random(2)
+    if fit != "crop":
+        return "whole"
+    return "close-up" if near < p.close_ups else "detail" if nearer < p.details else "whole"
+
+
+def ground(
+    painting: Image, size: Size, fit: str, view: str, p: MixedParameters, rng: np.random.Generator
+) -> tuple[Framing, Image]:
+    """Frame a view, and return what it shows."""
+    if view == "close-up":
+        return close_up_ground(painting, size, p, rng)
+    whole_size = painting.shape[1], painting.shape[0]
+    if view == "detail":
+        frame = close_up(whole_size, size, log_uniform(p.detail_zoom, rng), rng=rng)
+    else:
+        frame = whole(whole_size, size, fit)
+    return frame, frame.image(painting)
 
 
 def _cracked(
@@ -153,7 +177,8 @@ def come_near(habit: Habit, look: Look, p: MixedParameters, rng: np.random.Gener
         strength=uniform((0.6, 1.0), rng),
         light=(look.light[0] * faint, look.light[1] * faint, look.light[2] * faint),
         softness=uniform((0.25, 0.6), rng),
-        grain=uniform((0.1, 1.2), rng),
+        # Dust lies in a crack by fits and starts: some are seen as a row of dots.
+        grain=uniform((0.1, 1.2) if rng.random() < 0.8 else (1.2, 2.4), rng),
     )
     # No network is finer than some 12 px between cracks.
     finest = 1 + int(np.log(habit.spacing / 12) / -np.log(habit.refinement))
@@ -213,7 +238,9 @@ def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
 
 def draw_surface(rng: np.random.Generator) -> grounds.Surface:
     """Draw a paint surface: smooth or brushy, on a woven ground or not, clean or specked."""
-    brushy, woven, specked, hairy, stained, salted = rng.random(6) < (0.65, 0.3, 0.6, 0.3, 0.5, 0.5)
+    brushy, woven, specked, hairy, stained, salted, crumbed = rng.random(7) < (
+        *(0.65, 0.3, 0.6, 0.35, 0.5, 0.5, 0.4),
+    )
     return grounds.Surface(
         direction=uniform((0, np.pi), rng),
         strokes=uniform((1.0, 8), rng) if brushy else 0.0,
@@ -228,7 +255,10 @@ def draw_surface(rng: np.random.Generator) -> grounds.Surface:
         grain=uniform((0.3, 4), rng),
         coarse_grain=uniform((0.3, 4.5), rng),
         salt=uniform((0.5, 4), rng) if salted else 0.0,
-        hairs=int(rng.integers(3, 40)) if hairy else 0,
+        hairs=int(log_uniform((3, 110), rng)) if hairy else 0,
+        crumbs=int(log_uniform((15, 400), rng)) if crumbed else 0,
+        crumb_length=log_uniform((2.5, 11), rng),
+        crumb_contrast=float(rng.choice([-1.0, 1.0])) * uniform((25, 110), rng),
         specks=int(log_uniform((5, 260), rng)) if specked else 3,
         speck_contrast=float(rng.choice([-1.0, -1.0, 1.0])) * uniform((15, 80), rng),
     )
@@ -238,11 +268,12 @@ MIXED = Recipe(
     "mixed",
     7,
     1,
-    "all styles, whole paintings and close-ups, hard negatives, some without a crack",
+    "all styles, whole paintings, details and close-ups, hard negatives, some without a crack",
     "For training detectors: draws among the five styles and over their parameters. Most triplets are "
     "close-ups, dark and light, from hairlines to gaping cracks, on brushy, woven, noisy, JPEG-worn and "
-    "nearly black paint; brush ridges, weave, hair-thin painted lines, pits and dust in the clean image are "
-    "there to be mistaken for cracks; some triplets have no crack at all.",
+    "nearly black paint; others show details and whole paintings. Brush ridges, weave, hair-thin painted "
+    "lines, pits, crumbs and dust in the clean image are there to be mistaken for cracks, as are painted "
+    "contours; some triplets have no crack at all.",
     MixedParameters(),
     draw,
     appearance.SOFT_EDGE,

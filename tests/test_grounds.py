@@ -117,6 +117,9 @@ def test_smooth_noise_is_smooth() -> None:
         stain_size=st.floats(2, 60),
         salt=st.floats(0, 5),
         hairs=st.integers(0, 30),
+        crumbs=st.integers(0, 60),
+        crumb_length=st.floats(1, 20),
+        crumb_contrast=st.floats(-120, 120),
         specks=st.integers(0, 100),
         speck_contrast=st.floats(-90, 90),
     ),
@@ -191,6 +194,19 @@ def test_hairs_are_thin_lines() -> None:
     assert lines.sum() > 50
     opened: Any = cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     assert opened.sum() == 0
+
+
+@pytest.mark.parametrize(("contrast", "sign"), [(60.0, 1), (-60.0, -1)])
+def test_crumbs_are_short_thin_dashes(contrast: float, sign: int) -> None:
+    """Crumbs are light or dark as asked for, of about the length asked for, and as many, but for overlaps."""
+    surface = replace(BARE, crumbs=60, crumb_length=6.0, crumb_contrast=contrast)
+    plane = texture((600, 600), surface, rng=rng(4))
+    assert (plane * sign >= -1).all()
+    count, _, boxes, _ = cv2.connectedComponentsWithStats((np.abs(plane) > 8).view(np.uint8), connectivity=8)
+    assert 50 <= count - 1 <= 60
+    spans = boxes[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    assert 5 <= np.median(spans) <= 9
+    assert spans.max() < 40
 
 
 def test_a_surface_shows_less_on_dark_paint() -> None:

@@ -60,12 +60,13 @@ def test_none_or_all_can_be_whole_paint(share: float) -> None:
 
 
 def test_close_ups_need_a_crop() -> None:
-    """Padding and stretching ask for the whole painting, so there are close-ups with cropping only."""
+    """Padding and stretching ask for the whole painting: close-ups and details are there with crop only."""
     views = {fit: [t.meta["view"] for t in several(30, fit=fit)] for fit in ("crop", "pad", "stretch")}
-    assert {"close-up", "whole"} == set(views["crop"])
+    assert {"close-up", "detail", "whole"} == set(views["crop"])
     assert set(views["pad"]) == set(views["stretch"]) == {"whole"}
     assert {t.meta["view"] for t in several(20, close_ups=1.0)} == {"close-up"}
-    assert {t.meta["view"] for t in several(20, close_ups=0.0)} == {"whole"}
+    assert {t.meta["view"] for t in several(20, close_ups=0.0, details=1.0)} == {"detail"}
+    assert {t.meta["view"] for t in several(20, close_ups=0.0, details=0.0)} == {"whole"}
 
 
 def test_all_styles_occur() -> None:
@@ -96,8 +97,18 @@ def test_cracks_can_be_seen() -> None:
 
 def test_the_clean_picture_of_a_whole_view_is_the_painting() -> None:
     """Nothing is added to a whole painting."""
-    for t in several(10, close_ups=0.0):
+    for t in several(10, close_ups=0.0, details=0.0):
         assert np.array_equal(t.image, whole((300, 240), SIZE, "crop").image(painting()))
+
+
+def test_a_detail_is_a_passage_of_the_painting_as_it_is() -> None:
+    """Where no JPEG or sharpening wore it, a detail is found again in the painting at its own scale."""
+    same = {"close_ups": 0.0, "details": 1.0, "detail_zoom": (1.0, 1.0), "jpeg_share": 0.0}
+    found = [
+        cv2.matchTemplate(painting(), t.image, cv2.TM_SQDIFF).min() == 0
+        for t in several(12, size=(64, 48), **same)
+    ]
+    assert 0.2 < np.mean(found) < 0.9  # the others were sharpened
 
 
 def test_the_clean_picture_of_a_close_up_has_hard_negatives() -> None:
