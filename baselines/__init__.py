@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `protocols` | what a detector and an inpainter are, and the check that an answer is one |
-| `registry` | detectors by name, by ``package.module:Class`` and by entry point |
+| `registry` | detectors and inpainters by name, by ``package.module:Class`` and by entry point |
 | `tophat` | paper A, section III-A |
 | `grassfire` | Giakoumis, Nikolaidis and Pitas (2006), with seeds chosen by rule |
 | `ridge` | curvature of luminance at several scales |

@@ -1,4 +1,4 @@
-"""Detectors by name, by ``module:Class`` and by entry point."""
+"""Detectors and inpainters by name, by ``module:Class`` and by entry point."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 
+from baselines.inpainting.diffusion import Diffusion
 from baselines.registry import (
     BUILT_IN,
+    FILLERS,
     GROUP,
+    INPAINTERS,
+    LEARNED_FILLERS,
     Listing,
     default_settings,
     get_detector,
+    get_inpainter,
     list_detectors,
+    list_inpainters,
     settings_of,
 )
 from baselines.ridge import Ridge
@@ -44,6 +50,17 @@ class Guest:
 
     def predict(self, image):
         return np.full(image.shape[:2], self.level, np.float32)
+
+
+class Filler:
+    name, version = "filler", "0.3"
+    card = Guest.card
+
+    def __init__(self, depth=4):
+        self.depth = depth
+
+    def fill(self, image, mask):
+        return image.copy()
 
 
 class Rooms:
@@ -87,12 +104,12 @@ def guests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def install(tmp_path: Path, guests: str) -> Install:
     """Return a function that announces methods as an installed package does."""
 
-    def announce(package: str, **points: str) -> None:
+    def announce(package: str, group: str = GROUP, **points: str) -> None:
         info = tmp_path / f"{package}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         lines = [f"{name} = {value.replace('GUESTS', guests)}" for name, value in points.items()]
-        (info / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines, ""]))
+        (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
 
     return announce
 
@@ -266,9 +283,67 @@ def test_a_broken_package_spoils_no_list(install: Install) -> None:
         get_detector("ruin")
 
 
+# -- inpainters, by the same machinery ----------------------------------------------------------------------
+
+
+def test_all_inpainters_of_this_package() -> None:
+    """Each name makes an inpainter of that very name; those with weights are listed after the others."""
+    listed = list_inpainters()
+    assert {"mtm", "diffusion", "telea", "navier_stokes"} <= set(FILLERS)
+    assert [listing.name for listing in listed][: len(INPAINTERS.ours)] == [*FILLERS, *LEARNED_FILLERS]
+    assert all(get_inpainter(name).name == name for name in FILLERS)
+    assert all(listing.summary and "\n" not in listing.summary for listing in listed)
+
+
+def test_settings_of_inpainters() -> None:
+    """Settings reach an inpainter, and are told again; defaults are told by name."""
+    assert get_inpainter("diffusion", steps=7) == Diffusion(steps=7)
+    assert settings_of(get_inpainter("diffusion", steps=7)) == {**settings_of(Diffusion()), "steps": 7}
+    assert default_settings("diffusion", INPAINTERS) == settings_of(Diffusion())
+    assert default_settings("mtm", INPAINTERS) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("diffusio", {}, "unknown inpainter 'diffusio'; did you mean diffusion?"),
+        ("xyzzy", {}, "unknown inpainter 'xyzzy': expected mtm, diffusion, telea, navier_stokes"),
+        ("tophat", {}, "unknown inpainter 'tophat': expected mtm, diffusion"),
+        ("diffusion", {"step": 3}, "method 'diffusion' has no setting 'step': expected one of steps, rate,"),
+        ("mtm", {"radius": 3}, "method 'mtm' has no setting 'radius': it has none"),
+        ("baselines.tophat:TopHat", {}, "'baselines.tophat:TopHat' is no inpainter: TopHat has no fill"),
+        ("GUESTS:Guest", {}, "is no inpainter: Guest has no fill"),
+        ("GUESTS:nothing", {}, "is no inpainter: object has no name, version, card, fill"),
+        ("GUESTS:Filler", {"deep": 3}, "has no setting 'deep': expected one of depth"),
+    ],
+)
+def test_wrong_inpainters(guests: str, name: str, settings: dict[str, Any], message: str) -> None:
+    """An inpainter that is not there, has no such setting, or is a detector, is said to be so."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        get_inpainter(name.replace("GUESTS", guests), **settings)
+
+
+def test_somebodys_inpainter(guests: str) -> None:
+    """Anybody's class is an inpainter if it fills; no threshold is asked of it. It is no detector."""
+    made: Any = get_inpainter(f"{guests}:Filler", depth=2)
+    assert (made.name, made.depth) == ("filler", 2)
+    with pytest.raises(ValueError, match="is no detector: Filler has no threshold, predict"):
+        get_detector(f"{guests}:Filler")
+
+
+def test_families_are_announced_apart(install: Install, guests: str) -> None:
+    """The same name can be announced for a detector and for an inpainter, and is listed with its own kind."""
+    install("gallery", guest="GUESTS:Guest")
+    install("museum", "craqbench.inpainters", guest="GUESTS:Filler", filler="GUESTS:Filler")
+    assert get_detector("guest").name == "guest"
+    assert get_inpainter("guest").name == "filler"
+    assert Listing("filler", "from museum 1.0", f"{guests}:Filler") in list_inpainters()
+    assert "filler" not in [listing.name for listing in list_detectors()]
+
+
 def test_listing_imports_no_method() -> None:
-    """The table of methods loads neither OpenCV nor torch."""
-    code = "import sys; from baselines.registry import list_detectors as l; l(); print(*sys.modules)"
+    """The tables of methods load neither OpenCV nor torch."""
+    code = "import sys, baselines.registry as r; r.list_detectors(); r.list_inpainters(); print(*sys.modules)"
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -277,4 +352,6 @@ def test_listing_imports_no_method() -> None:
         check=True,
         env={**os.environ, "PYTHONPATH": path},
     )
-    assert not {"cv2", "torch", "scipy", "skimage", "baselines.tophat"} & set(result.stdout.split())
+    assert not {"cv2", "torch", "scipy", "skimage", "baselines.tophat", "baselines.inpainting.mtm"} & set(
+        result.stdout.split()
+    )
