@@ -1,8 +1,13 @@
-"""What a detector and an inpainter are, and the check that what a detector answers can be scored."""
+"""What a detector and an inpainter are, and the check that what a detector answers can be scored.
+
+A detector answers with scores of the crack class. One that tells craquelure from paint loss may also answer
+with scores of each class, see `ClassDetector`; `labels_of` makes label maps of these.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,14 +16,20 @@ import numpy.typing as npt
 
 __all__ = [
     "Card",
+    "ClassDetector",
+    "ClassScores",
     "Detector",
     "Image",
     "Inpainter",
+    "Labels",
     "Mask",
     "MethodError",
     "Scores",
     "checked_image",
     "checked_predict",
+    "checked_predict_classes",
+    "count_classes",
+    "labels_of",
 ]
 
 Image = npt.NDArray[np.uint8]
@@ -29,6 +40,14 @@ Mask = npt.NDArray[np.bool_]
 
 Scores = npt.NDArray[np.float32]
 """(H, W) float32 in [0, 1]: how sure a detector is of a crack."""
+
+ClassScores = npt.NDArray[np.float32]
+"""(C, H, W) float32 in [0, 1]: how sure a detector is of each class: background, crack, paint loss, ..."""
+
+Labels = npt.NDArray[np.uint8]
+"""(H, W) uint8 class numbers: 0 background, 1 crack, 2 paint loss, ..."""
+
+_CRACK = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +141,32 @@ class Detector(Method, Protocol):
 
 
 @runtime_checkable
+class ClassDetector(Detector, Protocol):
+    """A detector that can tell further classes from cracks; any detector may have these two members.
+
+    Where only cracks are asked for, `predict` is called, and where all classes are, `predict_classes` in its
+    place: never both for one image.
+    """
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart, background included; of 2 only `predict` is asked."""
+
+    def predict_classes(self, image: Image) -> ClassScores:
+        """Score every pixel for each class.
+
+        Parameters
+        ----------
+        image
+            As for `predict`.
+
+        Returns
+        -------
+        (classes, H, W) float32 in [0, 1], such as probabilities; [1] is what `predict` answers.
+        """
+
+
+@runtime_checkable
 class Inpainter(Method, Protocol):
     """Anything that fills cracks."""
 
@@ -171,6 +216,22 @@ def checked_image(image: Image) -> Image:
     return image
 
 
+def count_classes(detector: Detector) -> int:
+    """Return how many classes a detector tells apart: 2 for all but a `ClassDetector` that tells more.
+
+    Raises
+    ------
+    ValueError
+        If its ``classes`` is no whole number from 2 on.
+    """
+    if not isinstance(detector, ClassDetector):
+        return 2
+    count: object = detector.classes
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 2:
+        raise ValueError(f"its classes is {count!r}, expected a whole number from 2 on")
+    return int(count)
+
+
 def checked_predict(detector: Detector, image: Image, image_id: str) -> Scores:
     """Return what a detector answers, if it can be scored; the detector works on a copy of the image.
 
@@ -190,14 +251,68 @@ def checked_predict(detector: Detector, image: Image, image_id: str) -> Scores:
     ValueError
         If `image` is none: that is not the detector's fault.
     """
+    return _checked(detector.predict, detector.name, image, image_id, ())
+
+
+def checked_predict_classes(detector: ClassDetector, image: Image, image_id: str) -> ClassScores:
+    """Return a detector's scores of each class, as `checked_predict` those of cracks.
+
+    Raises
+    ------
+    MethodError
+        If the detector raises, or answers with anything but (its classes, H, W) float32 in [0, 1].
+    ValueError
+        If `image` is none.
+    """
+    return _checked(detector.predict_classes, detector.name, image, image_id, (detector.classes,))
+
+
+def labels_of(scores: ClassScores, threshold: float) -> Labels:
+    """Return which class each pixel is: a crack where that score is at least the threshold, as in any set.
+
+    Elsewhere it is the class with the highest score but the cracks', the first one of equal scores. Cracks
+    are thus the same pixels as those of `Detector.predict`, at any threshold. The most probable class (as in
+    paper C) differs where a crack is more probable than each other class, but not as probable as the
+    threshold, or the other way round.
+
+    Parameters
+    ----------
+    scores
+        (C, H, W) float32.
+    threshold
+        In [0, 1].
+
+    Returns
+    -------
+    (H, W) uint8 : 0 ... C - 1.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.4, 0.1, 0.3], [0.5, 0.6, 0.3], [0.1, 0.3, 0.4]], np.float32)
+    >>> labels_of(scores[:, None], 0.5), labels_of(scores[:, None], 0.55)
+    (array([[1, 1, 2]], dtype=uint8), array([[0, 1, 2]], dtype=uint8))
+    """
+    best = scores[0].copy()
+    labels = np.zeros(best.shape, np.uint8)
+    for number in range(_CRACK + 1, len(scores)):
+        labels[scores[number] > best] = number
+        np.maximum(best, scores[number], out=best)
+    labels[scores[_CRACK] >= threshold] = _CRACK
+    return labels
+
+
+def _checked(
+    ask: Callable[[Image], object], method: str, image: Image, image_id: str, planes: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Ask on a copy of an image, and return the answer if it is (`planes`, H, W) float32 in [0, 1]."""
     copy = checked_image(image).copy()
     try:
-        answer: object = detector.predict(copy)
+        answer = ask(copy)
     except (Exception, SystemExit) as error:  # other people's code: whatever it does, the run goes on
-        raise MethodError(detector.name, image_id, f"raised {type(error).__name__}: {error}") from error
-    problem = _problem(answer, image.shape[:2])
+        raise MethodError(method, image_id, f"raised {type(error).__name__}: {error}") from error
+    problem = _problem(answer, (*planes, *image.shape[:2]))
     if problem or not isinstance(answer, np.ndarray):
-        raise MethodError(detector.name, image_id, problem)
+        raise MethodError(method, image_id, problem)
     return answer
 
 

@@ -149,11 +149,12 @@ def compare(results: Sequence[Result], *, sort: str | None = None) -> Comparison
 def _refuse_unlike(results: Sequence[Result]) -> None:
     if not results:
         raise UsageError("no results to compare: expected one or more")
+    shared = set[str].intersection(*(set(result.policies) for result in results))
     asked: dict[str, Callable[[Result], object]] = {
         "benchmark versions": lambda r: r.benchmark,
         "tasks": lambda r: r.task,
         "sets": lambda r: f"{r.set.spec} ({r.set.digest[:8]})",
-        "policies": _policies,
+        "policies": lambda r: _policies(r, shared),
     }
     for what, ask in asked.items():
         found: dict[object, list[str]] = {}
@@ -164,8 +165,9 @@ def _refuse_unlike(results: Sequence[Result]) -> None:
             raise UsageError(f"cannot compare results of different {what}: expected one. Got {told}")
 
 
-def _policies(result: Result) -> str:
-    return ", ".join(f"{name} = {text}" for name, text in sorted(result.policies.items()))
+def _policies(result: Result, names: set[str]) -> str:
+    """Return policies in words; that of label maps is not one of methods without."""
+    return ", ".join(f"{name} = {result.policies[name]}" for name in sorted(names))
 
 
 def _labels(results: Sequence[Result]) -> list[str]:
@@ -303,6 +305,7 @@ def _notes(rows: Sequence[Row], pairs: Sequence[Pair], results: Sequence[Result]
                 f"{row.label} failed on {len(failed)} of {of.images} images and has no scores; first on "
                 f"{failed[0].image}: {failed[0].reason}"
             )
+    yield from _notes_on_classes(rows, of)
     tuned = [r.label for r in rows if r.result is not None and r.result.threshold.tuned_on is not None]
     if tuned:
         yield f"Thresholds tuned on another set: {', '.join(tuned)}. All others are the methods' own."
@@ -331,6 +334,16 @@ def _better(label: str, other: str, pairs: Sequence[Pair]) -> bool:
             sign = 1 if pair.first == label else -1
             return sign * pair.difference.value > 0 and pair.difference.p < 1 - LEVEL
     return False
+
+
+def _notes_on_classes(rows: Sequence[Row], of: SetInfo) -> Iterable[str]:
+    further = of.classes[2:]
+    blind = [r.label for r in rows if r.result is not None and r.result.predicted_classes == 2]
+    if further and blind:
+        yield (
+            f"Never predicted by {', '.join(blind)}: {', '.join(further)}. Their averages over classes count "
+            "it as missed."
+        )
 
 
 def _notes_on_ceiling(rows: Sequence[Row], results: Sequence[Result]) -> Iterable[str]:

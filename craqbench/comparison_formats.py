@@ -88,12 +88,25 @@ _IMPORTANT = (
 )
 """What stays longest where a terminal is narrow."""
 
+_BY_CLASS = (("f1", "F1"), ("iou", "IoU"))
+"""Figures of a class beyond cracks."""
+
 _ALWAYS = 3
 """Columns that stay however narrow it is."""
 
 
 def _columns(comparison: Comparison) -> Sequence[Column]:
-    return CLEAN if comparison.set.clean else CRACKS
+    if comparison.set.clean:
+        return CLEAN
+    return (*CRACKS[: -len(_LAST)], *_of_classes(comparison.set.classes), *_LAST)
+
+
+def _of_classes(classes: Sequence[str]) -> Sequence[Column]:
+    """Return what MIoU averages, where that is more than cracks and background."""
+    further = [
+        _figure(f"{name}:{label}", f"{head} {label}") for label in classes[2:] for name, head in _BY_CLASS
+    ]
+    return (_figure("iou", "IoU"), *further) if further else ()
 
 
 def headers(comparison: Comparison) -> list[str]:

@@ -34,11 +34,12 @@ from craqbench.evaluation_methods import (
     parse_method,
     takes_device,
 )
+from craqbench.evaluation_paths import from_here
 from craqbench.evaluation_records import claim, forget, is_done, is_kept, locked, slug
 from craqbench.evaluation_summary import Facts, describe_set, summarise
-from craqbench.evaluation_task import Block, Job, Missed, Task, blocks_of
+from craqbench.evaluation_task import Block, Job, Missed, Task, blocks_of, predicted_classes
 from craqbench.evaluation_tuning import refuse_overlap, tuned_threshold
-from craqbench.results import RESULT, Failure, Result, Threshold, save_result
+from craqbench.results import RESULT, Failure, MethodInfo, Result, Threshold, save_result
 
 __all__ = ["STAGE", "Evaluated", "Options", "evaluate"]
 
@@ -92,6 +93,7 @@ class _Method:
 
     spec: MethodSpec
     detector: Detector
+    info: MethodInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +171,10 @@ def _make(methods: Sequence[str], device: str) -> list[_Method]:
     if device == "cuda" and not any(takes_device(spec) for spec in specs):
         raise UsageError("device 'cuda': none of the methods can use it: expected auto or cpu")
     try:
-        return [_Method(spec, make_detector(spec, device)) for spec in specs]
+        detectors = [make_detector(spec, device) for spec in specs]
     except ValueError as error:
         raise UsageError(str(error)) from error
+    return [_Method(s, d, describe_method(s, d)) for s, d in zip(specs, detectors, strict=True)]
 
 
 def _open(sets: Sequence[str], workers: int, progress: Progress | None) -> list[_Opened]:
@@ -208,17 +211,18 @@ def _tune(
 
 
 def _plan(opened: _Opened, method: _Method, threshold: Threshold, out: Path, options: Options) -> _Plan:
-    info = describe_method(method.spec, method.detector)
+    info = method.info
     if threshold.tuned_on is not None:
         info = info.model_copy(update={"label": f"{info.label} tuned on {threshold.tuned_on.spec}"})
     facts = Facts(
         set=describe_set(opened.annotated, opened.given),
         method=info,
         threshold=threshold,
-        versions=describe_versions(),
+        versions=describe_versions(method.detector),
         hardware=describe_hardware(method.detector),
         workers=options.workers,
         command=_command(opened.given, method.spec, out, options),
+        predicted_classes=predicted_classes(method.detector, len(opened.annotated.classes)),
     )
     folder = out / slug(opened.annotated.spec) / slug(info.label)
     return _Plan(
@@ -230,7 +234,7 @@ def _plan(opened: _Opened, method: _Method, threshold: Threshold, out: Path, opt
 
 
 def _command(given: str, method: MethodSpec, out: Path, options: Options) -> str:
-    words = ["craqbench", "evaluate", "--method", method.given, "--set", given]
+    words = ["craqbench", "evaluate", "--method", from_here(method.given, method.settings), "--set", given]
     words += ["--tune-on", options.tune_on] if options.tune_on is not None else []
     words += ["--device", options.device] if takes_device(method) else []
     words += ["--scores"] if options.keep_scores else []

@@ -19,9 +19,10 @@ from typing import Any
 import cv2
 
 import craqbench
-from baselines.protocols import Detector
+from baselines.protocols import Detector, count_classes
 from baselines.registry import default_settings, get_detector, settings_of
 from craqbench.errors import UsageError
+from craqbench.evaluation_paths import named, short, told
 from craqbench.results import CardInfo, Hardware, MethodInfo
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "describe_hardware",
     "describe_method",
     "describe_versions",
+    "device_of",
     "make_detector",
     "parse_method",
     "takes_device",
@@ -42,6 +44,7 @@ SANITY = ("none", "all")
 _SETTING = re.compile(r",([A-Za-z_]\w*)=([^,]*)$")
 _DEVICE = "device"
 _LIBRARIES = ("numpy", "scipy", "scikit-image")
+_TORCH = "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +129,30 @@ def make_detector(spec: MethodSpec, device: str) -> Detector:
     Raises
     ------
     ValueError
-        See `baselines.registry.get_detector`.
+        See `baselines.registry.get_detector`, and `baselines.protocols.count_classes`.
     """
     settings = dict(spec.settings)
     if takes_device(spec):
         settings = {_DEVICE: device, **settings}
-    return get_detector(spec.name, **settings)
+    detector = get_detector(spec.name, **settings)
+    try:
+        count_classes(detector)
+    except ValueError as error:
+        raise ValueError(f"method {spec.name!r} is no detector: {error}") from error
+    return detector
 
 
 def describe_method(spec: MethodSpec, detector: Detector) -> MethodInfo:
-    """Return what a result says of a method."""
+    """Return what a result says of a method; of files among its settings no paths."""
     card = detector.card
     given = {name: value for name, value in spec.settings if name != _DEVICE}
     settings = {k: v for k, v in {**given, **settings_of(detector)}.items() if k != _DEVICE}
     return MethodInfo(
-        label=",".join([detector.name, *(f"{name}={_written(value)}" for name, value in given.items())]),
+        label=",".join([detector.name, *(f"{name}={short(value)}" for name, value in given.items())]),
         name=detector.name,
         version=detector.version,
-        given=spec.given or spec.name,
-        settings=_as_json(settings),
+        given=named(spec.given or spec.name, spec.settings),
+        settings=_as_json({name: told(value) for name, value in settings.items()}),
         card=CardInfo(
             training_data=card.training_data,
             licence=card.licence,
@@ -154,10 +162,6 @@ def describe_method(spec: MethodSpec, detector: Detector) -> MethodInfo:
         source_sha256=_source_digest(detector),
         kind="sanity" if spec.name in SANITY else "method",
     )
-
-
-def _written(value: object) -> str:
-    return ":".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,26 +180,57 @@ def _source_digest(detector: Detector) -> str | None:
         return None
 
 
-def describe_versions() -> dict[str, str]:
-    """Return the versions of what figures may depend on."""
+def describe_versions(detector: Detector) -> dict[str, str]:
+    """Return the versions of what a method's figures may depend on; of torch only if it runs on it."""
     return {
         "craqbench": craqbench.__version__,
         "python": platform.python_version(),
         "opencv": cv2.__version__,
         **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+        **({_TORCH: str(sys.modules[_TORCH].__version__)} if _runs_on_torch(detector) else {}),
     }
+
+
+def _runs_on_torch(detector: Detector) -> bool:
+    """Whether torch, or a module that has imported it, made the class of a detector or of what it holds.
+
+    That torch is loaded says nothing: another method of the same run may have loaded it.
+    """
+    if _TORCH not in sys.modules:
+        return False
+    held = getattr(detector, "__dict__", {}).values()
+    things = [detector, *(one for value in held for one in (value if isinstance(value, tuple) else (value,)))]
+    modules = {kind.__module__ for thing in things for kind in type(thing).__mro__}
+    return any(
+        name.partition(".")[0] == _TORCH or _TORCH in vars(sys.modules.get(name, object)) for name in modules
+    )
+
+
+def device_of(detector: Detector) -> str:
+    """Return what a detector runs on, as it says itself."""
+    return str(getattr(detector, _DEVICE, "cpu")) or "unknown"
 
 
 def describe_hardware(detector: Detector) -> Hardware:
     """Return what this machine is, without a name that could tell whose it is."""
+    device = device_of(detector)
     return Hardware(
         cpu=_cpu(),
         cores=_cores(),
         memory_gb=_memory_gb(),
         system=platform.system() or "unknown",
         machine=platform.machine() or "unknown",
-        device=str(getattr(detector, _DEVICE, "cpu")) or "unknown",
+        device=device,
+        accelerator=_accelerator(device),
     )
+
+
+def _accelerator(device: str) -> str | None:
+    """Return the model of a GPU that torch runs on; whoever is on one has loaded torch."""
+    torch = sys.modules.get(_TORCH)
+    if torch is None or not device.startswith("cuda") or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name(device))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 ::
 
     FOLDER/evaluation.json          what is evaluated: another method, set or version is refused here
-    FOLDER/predictions/STEM.png     0 and 255
+    FOLDER/predictions/STEM.png     0 and 255; label maps: class numbers
     FOLDER/scores/STEM.png          where they were asked for: 255 for a score of 1
     FOLDER/records/STEM.json        counts, time, digests of the two files
     FOLDER/result.json              at the end, see `craqbench.results`
@@ -22,10 +22,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from baselines.protocols import Labels
 from craqbench.errors import StorageError, UsageError
-from craqbench.metrics.inputs import Mask
 from craqbench.results import RESULT
 from craqbench.storage import on_disk, write_file
 
@@ -40,7 +38,7 @@ __all__ = [
     "SCORES",
     "Record",
     "claim",
-    "digest_of_mask",
+    "digest_of_labels",
     "keep",
     "locked",
     "read_record",
@@ -62,10 +60,10 @@ def slug(text: str) -> str:
     return name if len(name) <= 120 else f"{name[:103]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def digest_of_mask(mask: Mask) -> str:
-    r"""Return sha256 (hex) of (H, W) bool: ``"H W\n"``, then a byte 0 or 1 for each px, row by row."""
-    height, width = mask.shape
-    return hashlib.sha256(f"{height} {width}\n".encode() + mask.view(np.uint8).tobytes()).hexdigest()
+def digest_of_labels(labels: Labels) -> str:
+    r"""Return sha256 (hex) of (H, W) uint8: ``"H W\n"``, then a byte for each px, its class, row by row."""
+    height, width = labels.shape
+    return hashlib.sha256(f"{height} {width}\n".encode() + labels.tobytes()).hexdigest()
 
 
 @contextlib.contextmanager

@@ -50,6 +50,9 @@ RESULT_POLICIES = {
 }
 """What goes into every result."""
 
+LABEL_MAPS = {"label maps": "crack where its score >= threshold; elsewhere the surest of the other classes"}
+"""What goes into results whose predictions are of all classes of a set with more than two."""
+
 MOST_FOR_CURVES = 1_000
 """Paintings: the curves of more have no intervals, which would take minutes and all memory."""
 
@@ -68,6 +71,12 @@ class Facts:
     hardware: Hardware
     workers: int
     command: str
+    predicted_classes: int = 2
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """What was decided where definitions differ."""
+        return {**RESULT_POLICIES, **(LABEL_MAPS if self.predicted_classes > 2 else {})}
 
     def identity(self) -> dict[str, Any]:
         """Return what the counts of an image depend on, as JSON types."""
@@ -76,7 +85,7 @@ class Facts:
             "set": self.set.model_dump(mode="json", exclude={"given"}),
             "method": self.method.model_dump(mode="json", exclude={"given"}),
             "threshold": self.threshold.model_dump(mode="json"),
-            "policies": RESULT_POLICIES,
+            "policies": self.policies,
             "versions": dict(self.versions),
         }
 
@@ -113,6 +122,7 @@ class _Sums:
         self._levels = np.zeros((rows, 2, LEVELS, 4))
         self._best = np.zeros((rows, 2, 4))
         self._timed = {True: Timing(), False: Timing()}
+        self._devices = set[str]()
 
     def add(self, painting: str, record: Record) -> None:
         levels = np.array(record["levels"], np.int64)
@@ -121,9 +131,14 @@ class _Sums:
         self._best[place] += _at_best(levels)
         timing = Timing(record["seconds"], record["height"] * record["width"], 1)
         self._timed[bool(record["warm"])] += timing
+        self._devices |= {record["device"]} if "device" in record else set()
 
     def timing(self) -> Timing:
         return self._timed[True] if self._timed[True].images else self._timed[False]
+
+    def device(self) -> str:
+        """Return what the method ran on; "" if no record tells."""
+        return ", ".join(sorted(self._devices))
 
     def tables(self) -> dict[str, Floats]:
         """Return levels, and counts at each image's best level, by painting."""
@@ -187,10 +202,11 @@ def summarise(facts: Facts, annotated: AnnotatedSet, folder: Path, failures: Seq
         groups=_groups(images, facts.set.classes) if complete and not facts.set.clean else {},
         speed=_speed(sums.timing(), facts.workers),
         command=facts.command,
-        policies=RESULT_POLICIES,
+        policies=facts.policies,
         versions=dict(facts.versions),
-        hardware=facts.hardware,
+        hardware=facts.hardware.model_copy(update={"device": sums.device() or facts.hardware.device}),
         predictions_digest=_digest(images),
+        predicted_classes=facts.predicted_classes,
         failures=tuple(failures),
         taus=TAUS,
         paintings=_paintings(images),

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 
-from baselines.protocols import Card, Detector, Image, MethodError, Scores, checked_predict
+from baselines.protocols import (
+    Card,
+    ClassDetector,
+    ClassScores,
+    Detector,
+    Image,
+    Labels,
+    MethodError,
+    Scores,
+    checked_predict,
+    checked_predict_classes,
+    count_classes,
+    labels_of,
+)
 from craqbench.annotations import Annotated, AnnotatedSet, Annotation, Item
 from craqbench.codecs import encode_labels
 from craqbench.engines import Beat
-from craqbench.evaluation_methods import MethodSpec, make_detector
-from craqbench.evaluation_records import PREDICTIONS, SCORES, Record, digest_of_mask, is_kept, keep
-from craqbench.metrics import DetectionCounts, detection_counts
+from craqbench.evaluation_methods import MethodSpec, device_of, make_detector
+from craqbench.evaluation_records import PREDICTIONS, SCORES, Record, digest_of_labels, is_kept, keep
+from craqbench.metrics import CRACK, DetectionCounts, detection_counts
 from craqbench.metrics.curves import score_levels
 from craqbench.metrics.inputs import Mask
 
-__all__ = ["Block", "Job", "Missed", "Task", "score_image"]
+__all__ = ["Block", "Job", "Missed", "Task", "predicted_classes", "score_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +126,16 @@ class Task:
             return
         detector = self._detector(job.method)
         detector.calls += 1
-        scores = checked_predict(detector, annotated.image, item.id)
-        mask = scores >= job.threshold
+        asked = predicted_classes(detector.detector, classes)
+        scores, labels = _predict(detector, annotated.image, item.id, asked, job.threshold)
         record = {
             "id": item.id,
-            **score_image(mask, scores, annotated, classes),
+            **score_image(labels, scores, annotated, classes),
             "seconds": detector.seconds,
             "warm": detector.calls > 1,
+            "device": device_of(detector.detector),
         }
-        files = {PREDICTIONS: encode_labels(mask.view(np.uint8) * np.uint8(255))}
+        files = {PREDICTIONS: encode_labels(labels if asked > 2 else labels * np.uint8(255))}
         if job.keep_scores:
             files[SCORES] = encode_labels(score_levels(scores))
         keep(job.folder, item.stem, record, files)
@@ -156,26 +170,52 @@ class _Timed:
     def threshold(self) -> float:
         return self.detector.threshold
 
+    @property
+    def classes(self) -> int:
+        return count_classes(self.detector)
+
     def predict(self, image: Image) -> Scores:
+        return self._timed(self.detector.predict, image)
+
+    def predict_classes(self, image: Image) -> ClassScores:
+        return self._timed(cast("ClassDetector", self.detector).predict_classes, image)
+
+    def _timed(self, ask: Callable[[Image], Scores], image: Image) -> Scores:
         start = perf_counter()
-        scores = self.detector.predict(image)
+        scores = ask(image)
         self.seconds = perf_counter() - start
         return scores
 
 
-def score_image(mask: Mask, scores: Scores | None, annotated: Annotated, classes: int) -> Record:
+def predicted_classes(detector: Detector, classes: int) -> int:
+    """Return how many of a set's classes a detector is asked for: all if it tells as many apart, else 2."""
+    return classes if count_classes(detector) == classes else 2
+
+
+def _predict(
+    detector: _Timed, image: Image, image_id: str, classes: int, threshold: float
+) -> tuple[Scores, Labels]:
+    """Ask once; return the scores of the crack class, and the class of each px."""
+    if classes == 2:
+        scores = checked_predict(detector, image, image_id)
+        return scores, (scores >= threshold).view(np.uint8)
+    found = checked_predict_classes(detector, image, image_id)
+    return found[CRACK], labels_of(found, threshold)
+
+
+def score_image(labels: Labels, scores: Scores | None, annotated: Annotated, classes: int) -> Record:
     """Count everything about a prediction.
 
     Parameters
     ----------
-    mask
-        (H, W) bool, the predicted cracks.
+    labels
+        (H, W) uint8, the predicted classes.
     scores
-        (H, W) float32 in [0, 1], where the method gives them.
+        (H, W) float32 in [0, 1], of the crack class, where the method gives them.
     annotated
         What it is scored against.
     classes
-        How many the set has; all but craquelure are never predicted.
+        How many the set has.
 
     Returns
     -------
@@ -188,17 +228,15 @@ def score_image(mask: Mask, scores: Scores | None, annotated: Annotated, classes
         If the shapes differ.
     """
     truth = annotated.annotation
-    counts = detection_counts(
-        mask.view(np.uint8), truth.labels, classes=classes, ignore=truth.ignore, scores=scores
-    )
+    counts = detection_counts(labels, truth.labels, classes=classes, ignore=truth.ignore, scores=scores)
     second = None if annotated.second is None else _agreement(annotated.second, truth, classes)
     return {
-        "height": mask.shape[0],
-        "width": mask.shape[1],
+        "height": labels.shape[0],
+        "width": labels.shape[1],
         **_as_lists(counts),
         "levels": counts.levels.tolist(),
-        "components": _components(mask, truth.ignore),
-        "prediction_sha256": digest_of_mask(mask),
+        "components": _components(labels == CRACK, truth.ignore),
+        "prediction_sha256": digest_of_labels(labels),
         "second": second,
     }
 

@@ -15,17 +15,31 @@ from typing import NamedTuple
 
 import numpy as np
 
+from baselines.protocols import Labels
 from craqbench.annotated import open_set
 from craqbench.annotations import Annotated, AnnotatedSet
 from craqbench.codecs import decode_labels
 from craqbench.comparison import compare
 from craqbench.errors import AnnotationError
-from craqbench.evaluation_records import PREDICTIONS, digest_of_mask
-from craqbench.figures import RANKING
-from craqbench.metrics import RANKING_TAU
-from craqbench.metrics.inputs import Mask
+from craqbench.evaluation_records import PREDICTIONS, digest_of_labels
+from craqbench.figures import RANKING, figures
+from craqbench.metrics import CRACK, RANKING_TAU
 from craqbench.report_page import Prediction, Section, Shot, page
-from craqbench.report_pictures import FALSE_ALARM, HIT, MISS, crop_uri, layer_uri, outcome, truth_layer
+from craqbench.report_pictures import (
+    FALSE_ALARM,
+    HIT,
+    KINDS,
+    LOSS_FALSE,
+    LOSS_HIT,
+    LOSS_MISS,
+    MISS,
+    Layer,
+    crop_uri,
+    layer_uri,
+    loss_outcome,
+    outcome,
+    truth_layer,
+)
 from craqbench.report_tables import methods_of
 from craqbench.results import ImageCounts, Result, ResultError, find_results, load_result, scores_of
 from craqbench.storage import write_file
@@ -176,35 +190,60 @@ def _prediction(one: Annotated, name: str, found: _Found) -> Prediction:
     if image is None:
         failure = next(failure for failure in found.result.failures if failure.image == name)
         return Prediction(None, 0.0, failure.reason, "")
-    layer = outcome(_predicted(found.folder, image), one.mask, one.ignore)
-    hits, misses, alarms = (int(np.count_nonzero(layer == kind)) for kind in (HIT, MISS, FALSE_ALARM))
-    seen = f"{hits:,} px hit, {misses:,} px missed, {alarms:,} px false alarm"
-    clean = found.result.set.clean
-    return Prediction(layer_uri(layer), _score(image, clean=clean), _told(image, clean=clean), seen)
+    result = found.result
+    layer = _layer(_predicted(found, image), one, is_map=result.predicted_classes > 2)
+    score = _score(image, clean=result.set.clean)
+    return Prediction(layer_uri(layer), score, _told(image, result), _seen(layer))
 
 
-def _told(image: ImageCounts, *, clean: bool) -> str:
-    if clean:
+def _layer(labels: Labels, one: Annotated, *, is_map: bool) -> Layer:
+    """Return what each px counts as: cracks over paint loss, where that is predicted, too."""
+    layer = outcome(labels == CRACK, one.mask, one.ignore)
+    return np.where(layer == 0, loss_outcome(labels, one.labels, one.ignore), layer) if is_map else layer
+
+
+def _seen(layer: Layer) -> str:
+    """Return a layer in words."""
+    counts = np.bincount(layer.ravel(), minlength=len(KINDS)).tolist()
+    told = {HIT: "hit", MISS: "missed", FALSE_ALARM: "false alarm"}
+    further = {LOSS_HIT: "of paint loss hit", LOSS_MISS: "of it missed", LOSS_FALSE: "of false loss"}
+    if any(counts[kind] for kind in further):
+        told |= further
+    return ", ".join(f"{counts[kind]:,} px {words}" for kind, words in told.items())
+
+
+def _told(image: ImageCounts, result: Result) -> str:
+    """Return the figures of an image in one line."""
+    if result.set.clean:
         return f"{100 * _false_share(image):.2f} % false alarm, in {image.counts.components:,} pieces"
     scores = scores_of(image.counts)
     f1, precision, recall = (scores[f"{kind}@{RANKING_TAU:g}"] for kind in ("f1", "precision", "recall"))
-    told = (f"F1@{RANKING_TAU:g}px {f1:.3f}", f"P {precision:.3f}", f"R {recall:.3f}")
+    told = [f"F1@{RANKING_TAU:g}px {f1:.3f}", f"P {precision:.3f}", f"R {recall:.3f}"]
+    pixels = figures("pixels", np.array(image.counts.confusion), result.set.classes)
+    told += [f"IoU {name} {float(pixels[f'iou:{name}']):.3f}" for name in _further(result)]
     return " · ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in told)
 
 
-def _predicted(folder: Path, image: ImageCounts) -> Mask:
+def _further(result: Result) -> tuple[str, ...]:
+    """Return the names of the predicted classes but background and cracks."""
+    return result.set.classes[2 : result.predicted_classes]
+
+
+def _predicted(found: _Found, image: ImageCounts) -> Labels:
     """Read a prediction, and make sure that it is the one that was scored."""
-    path = folder / f"{image.file}.png"
+    path = found.folder / f"{image.file}.png"
     try:
-        mask = decode_labels(path.read_bytes()) > 0
+        labels = decode_labels(path.read_bytes())
     except OSError as error:
         hint = "expected the prediction beside its result; --worst 0 makes a report without pictures"
         raise ResultError(f"{path}: {error.strerror or error}: {hint}") from error
     except ValueError as error:
         raise ResultError(f"{path}: {error}: expected the prediction that was scored") from error
-    expected, got = image.prediction_sha256, digest_of_mask(mask)
+    if found.result.predicted_classes == 2:  # 0 and 255
+        labels = (labels > 0).view(np.uint8)
+    expected, got = image.prediction_sha256, digest_of_labels(labels)
     if got != expected:
         raise ResultError(
             f"{path}: expected the prediction that was scored, sha256 {expected[:12]}. Got {got[:12]}"
         )
-    return mask
+    return labels

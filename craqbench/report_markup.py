@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Child", "Markup", "fragment", "tag"]
+__all__ = ["Child", "Markup", "breakable", "fragment", "tag"]
 
-VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 """Elements without an end."""
 
 
@@ -49,6 +50,17 @@ def tag(name: str, *children: Child, **attributes: str | float | None) -> Markup
 def fragment(*children: Child) -> Markup:
     """Return children side by side, without an element around them."""
     return Markup("".join(map(_child, children)))
+
+
+def breakable(text: str) -> Markup:
+    """Return a method's label, which has no spaces, so that it may go on in a new line after each part.
+
+    Examples
+    --------
+    >>> breakable("tophat,level=55")
+    'tophat,<wbr>level=<wbr>55'
+    """
+    return Markup(tag("wbr").join(map(html.escape, re.split(r"(?<=[,=])|(?=#)", text))))
 
 
 def _child(child: Child) -> str:

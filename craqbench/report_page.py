@@ -13,8 +13,19 @@ from importlib import resources
 from craqbench import __version__
 from craqbench.comparison import Comparison
 from craqbench.report_curves import swatch
-from craqbench.report_markup import Child, Markup, fragment, tag
-from craqbench.report_pictures import CRACK, FALSE_ALARM, HIT, IGNORED, KINDS, LOSS, MISS
+from craqbench.report_markup import Child, Markup, breakable, fragment, tag
+from craqbench.report_pictures import (
+    CRACK,
+    FALSE_ALARM,
+    HIT,
+    IGNORED,
+    KINDS,
+    LOSS,
+    LOSS_FALSE,
+    LOSS_HIT,
+    LOSS_MISS,
+    MISS,
+)
 from craqbench.report_tables import Method, curve_figures, group_tables, leaderboard, methods_of
 from craqbench.results import Result
 
@@ -204,6 +215,8 @@ def _legend(section: Section) -> Markup:
     kinds = [HIT, MISS, FALSE_ALARM, IGNORED, CRACK]
     if len(section.comparison.set.classes) > 2:
         kinds.append(LOSS)
+    if any(method.result.predicted_classes > 2 for method in section.methods):
+        kinds += [LOSS_HIT, LOSS_MISS, LOSS_FALSE]
     return tag("ul", *map(_key, kinds), class_="legend", aria_label="Colours")
 
 
@@ -302,7 +315,7 @@ def _figure(
 
 
 def _predicted(number: int, shot: Shot, method: Method, prediction: Prediction) -> Markup:
-    name = tag("strong", method.label)
+    name = tag("strong", breakable(method.label))
     caption = tag("figcaption", swatch(method.style), " ", name, tag("br"), prediction.told)
     data: dict[str, str | float | None] = {
         "data_method": number,
@@ -337,6 +350,7 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     method, threshold, hardware = result.method, result.threshold, result.hardware
     yield "method", f"{method.name} {method.version} ({method.given})"
     yield "settings", ", ".join(f"{name}={value}" for name, value in method.settings.items()) or "none"
+    yield "predicts", ", ".join(result.set.classes[1 : result.predicted_classes])
     tuned = threshold.tuned_on
     origin = f"best on {tuned.spec}, where F1@2px is {tuned.f1:.3f}" if tuned else "the method's own"
     yield "threshold", f"{threshold.value:.4g}, {origin}"
@@ -348,10 +362,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         "speed",
         "not timed" if pace is None else f"{pace:.3g} s per megapixel, {result.speed.workers} at once",
     )
-    yield (
-        "hardware",
-        f"{hardware.cpu}, {_plural(hardware.cores, 'core')}, {hardware.device}, {hardware.system}",
-    )
+    device = f"{hardware.device} ({hardware.accelerator})" if hardware.accelerator else hardware.device
+    yield "hardware", f"{hardware.cpu}, {_plural(hardware.cores, 'core')}, {device}, {hardware.system}"
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.versions.items())
     yield "benchmark", f"version {result.benchmark}"
     yield "predictions", f"digest {result.predictions_digest[:12]}"

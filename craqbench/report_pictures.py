@@ -24,13 +24,21 @@ __all__ = [
     "IGNORED",
     "KINDS",
     "LOSS",
+    "LOSS_CLASS",
+    "LOSS_FALSE",
+    "LOSS_HIT",
+    "LOSS_MISS",
     "MISS",
     "Kind",
     "crop_uri",
     "layer_uri",
+    "loss_outcome",
     "outcome",
     "truth_layer",
 ]
+
+LOSS_CLASS = 2
+"""See `generators.triplets.CLASSES`."""
 
 LONGEST = 640
 """px of a picture's longer side on the page; larger ones are scaled down."""
@@ -39,7 +47,7 @@ QUALITY = 85
 """Of the crops' lossy WebP: what is left out is not seen, and nothing is measured on the page."""
 
 FAINT = 0.2
-"""Weight of what is not coloured where px are scaled down: a line outlasts being a fifth of a px."""
+"""Weight of `AREAS` where px are scaled down: a line over them outlasts being a fifth of a px."""
 
 Layer = npt.NDArray[np.uint8]
 """(H, W) numbers of `KINDS`."""
@@ -71,14 +79,21 @@ KINDS = (
     Kind("ignored", (120, 120, 120, 190), "not scored, whatever is predicted there"),
     Kind("crack", (16, 16, 16, 255), "annotated as crack"),
     Kind("paint loss", (98, 182, 183, 255), "annotated as paint loss, which is not a crack"),
+    Kind("paint loss hit", (98, 178, 240, 255), "predicted, and annotated at the very px"),
+    Kind("paint loss missed", (255, 221, 135, 255), "annotated, and something else is predicted"),
+    Kind("false paint loss", (190, 92, 126, 255), "predicted, and something else is annotated"),
 )
-"""Told apart in the common forms of colour blindness too, on the pale grey that the page lays under them."""
+"""Told apart in the common forms of colour blindness too, on the pale grey that the page lays under them.
 
-HIT, MISS, FALSE_ALARM, IGNORED, CRACK, LOSS = range(1, len(KINDS))
+What is said of paint loss has the colour of what is said of cracks, but paler.
+"""
+
+HIT, MISS, FALSE_ALARM, IGNORED, CRACK, LOSS, LOSS_HIT, LOSS_MISS, LOSS_FALSE = range(1, len(KINDS))
+AREAS = (0, LOSS, LOSS_HIT, LOSS_MISS, LOSS_FALSE)
 
 
 def outcome(prediction: Mask, truth: Mask, ignore: Mask, *, tau: float = RANKING_TAU) -> Layer:
-    """Say of each px what it counts as in F1@tau.
+    """Say of each px what it counts as in F1@tau of the cracks.
 
     Parameters
     ----------
@@ -111,9 +126,32 @@ def outcome(prediction: Mask, truth: Mask, ignore: Mask, *, tau: float = RANKING
     return layer
 
 
+def loss_outcome(prediction: Layer, truth: Layer, ignore: Mask) -> Layer:
+    """Say of each px what it counts as in the IoU of paint loss, which knows no tolerance.
+
+    Parameters
+    ----------
+    prediction, truth
+        (H, W) uint8 class numbers.
+    ignore
+        (H, W) bool.
+
+    Returns
+    -------
+    (H, W) uint8 : numbers of `KINDS`, 0 where neither says paint loss.
+    """
+    found, sought = prediction == LOSS_CLASS, truth == LOSS_CLASS
+    layer = np.zeros(truth.shape, np.uint8)
+    layer[found] = LOSS_FALSE
+    layer[sought] = LOSS_MISS
+    layer[found & sought] = LOSS_HIT
+    layer[ignore] = IGNORED
+    return layer
+
+
 def truth_layer(labels: Layer, ignore: Mask) -> Layer:
     """Return the numbers of `KINDS` that show an annotation: (H, W) uint8 from class numbers 0, 1, 2."""
-    layer = np.array([0, CRACK, LOSS], np.uint8)[np.minimum(labels, 2)]
+    layer = np.array([0, CRACK, LOSS], np.uint8)[np.minimum(labels, LOSS_CLASS)]
     layer[ignore] = IGNORED
     return layer
 
@@ -153,7 +191,8 @@ def _shrunk(layer: Layer) -> Layer:
         cv2.resize((layer == kind).astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
         for kind in range(len(KINDS))
     ]
-    shares[0] *= FAINT
+    for area in AREAS:
+        shares[area] *= FAINT
     return np.asarray(np.argmax(shares, axis=0), np.uint8)
 
 

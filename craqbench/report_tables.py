@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from craqbench.comparison import SPEED, Comparison, Row
 from craqbench.figures import RANKING
 from craqbench.metrics import precision_recall
 from craqbench.report_curves import Axes, Curve, plot, swatch
-from craqbench.report_markup import Child, Markup, fragment, tag
+from craqbench.report_markup import Child, Markup, breakable, fragment, tag
 from craqbench.results import Result, Score
 
 __all__ = ["Method", "curve_figures", "group_tables", "leaderboard", "methods_of"]
@@ -26,6 +26,9 @@ COLUMNS = {
     "ap@2": "AP@2px",
 }
 """Figures of the table, all of the crack class."""
+
+BY_CLASS = {"f1": "F1", "iou": "IoU"}
+"""Figures of a class beyond cracks."""
 
 CLEAN_COLUMNS = {"false_share": "false px, share", "false_alarms_per_megapixel": "false alarms / Mpx"}
 
@@ -59,7 +62,7 @@ def methods_of(comparison: Comparison) -> tuple[Method, ...]:
 
 def leaderboard(comparison: Comparison) -> Markup:
     """Return the table of a comparison, and its notes."""
-    columns = CLEAN_COLUMNS if comparison.set.clean else COLUMNS
+    columns = _columns(comparison)
     styles = {method.label: method.style for method in methods_of(comparison)}
     heads = ["method", "rank", *columns.values(), "threshold", "s / Mpx"]
     rows = []
@@ -70,12 +73,24 @@ def leaderboard(comparison: Comparison) -> Markup:
         rows.append(_row([_method(row, style), rank, *cells, *_ways(row)], sanity=row.kind == "sanity"))
     # The first note says what the section's head says.
     notes = tag("ul", *(tag("li", note) for note in comparison.notes[1:]), class_="quiet")
-    return fragment(_table("Of the crack class, with 95 % intervals", heads, rows), notes)
+    also = "; MIoU over all classes" if "mean_iou" in columns else ""
+    return fragment(_table(f"Of the crack class, with 95 % intervals{also}", heads, rows), notes)
+
+
+def _columns(comparison: Comparison) -> Mapping[str, str]:
+    """Return heads by figure; of a set with more classes also those of each, and of all."""
+    further = comparison.set.classes[2:]
+    if comparison.set.clean:
+        return CLEAN_COLUMNS
+    if not further:
+        return COLUMNS
+    of_each = {f"{name}:{c}": f"{head} {c}" for c in further for name, head in BY_CLASS.items()}
+    return {**COLUMNS, **of_each, "mean_iou": "MIoU"}
 
 
 def _method(row: Row, style: Markup | None) -> Markup:
     note = NOTES[row.kind]
-    return tag("th", style, " ", row.label, tag("small", note) if note else None, scope="row")
+    return tag("th", style, " ", breakable(row.label), tag("small", note) if note else None, scope="row")
 
 
 def _cell(score: Score | None) -> Markup:
@@ -133,7 +148,7 @@ def _group_table(methods: Sequence[Method], attribute: str) -> Markup:
 def _group_row(method: Method, attribute: str, values: Sequence[str]) -> Markup:
     found = method.result.groups.get(attribute, {})
     cells = [_cell(found[value].scores.get(RANKING) if value in found else None) for value in values]
-    return _row([tag("th", method.label, scope="row"), *cells], sanity=method.is_sanity)
+    return _row([tag("th", breakable(method.label), scope="row"), *cells], sanity=method.is_sanity)
 
 
 def curve_figures(methods: Sequence[Method]) -> Markup:

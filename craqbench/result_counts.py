@@ -101,7 +101,8 @@ class ImageCounts(Model):
     file
         Name of its prediction, without ``.png``.
     prediction_sha256
-        Of the predicted mask: ``"HEIGHT WIDTH\n"``, then a byte 0 or 1 for each px, row by row.
+        Of the predicted class numbers: ``"HEIGHT WIDTH\n"``, then a byte for each px, row by row: 0 or 1, and
+        in label maps further ones.
     """
 
     id: Text

@@ -12,17 +12,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    Field,
-    JsonValue,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import NonNegativeFloat, PositiveInt, ValidationError, model_validator
 
 from craqbench.errors import CraqbenchError
 from craqbench.figures import figures
@@ -40,6 +32,16 @@ from craqbench.result_counts import (
     counts_of,
     scores_of,
     tables_of,
+)
+from craqbench.result_facts import (
+    CardInfo,
+    Failure,
+    Hardware,
+    MethodInfo,
+    SetInfo,
+    Speed,
+    Threshold,
+    TunedOn,
 )
 from craqbench.storage import write_file
 
@@ -78,8 +80,6 @@ BENCHMARK = "1"
 
 RESULT = "result.json"
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
 
 class ResultError(CraqbenchError):
     """A result file that is absent, broken, or does not agree with itself."""
@@ -103,132 +103,12 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-class SetInfo(Model):
-    """What was scored on.
-
-    Attributes
-    ----------
-    spec
-        Name, revision and filters; no paths.
-    given
-        What was typed after ``--set``.
-    digest
-        Of all images, annotations, paintings and attributes.
-    clean
-        Whether these are paintings without cracks.
-    """
-
-    spec: Text
-    given: Text
-    name: Text
-    version: Text
-    digest: Digest
-    classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=16)]
-    licence: Text
-    images: PositiveInt
-    paintings: PositiveInt
-    clean: bool
-
-
-class CardInfo(Model):
-    """Where a method comes from, see `baselines.protocols.Card`."""
-
-    training_data: Text
-    licence: Text
-    reference: Text
-    weights: Digest | None = None
-
-
-class MethodInfo(Model):
-    """What was scored.
-
-    Attributes
-    ----------
-    label
-        What a table calls it: its name, the settings that were given, and how it was tuned.
-    given
-        What was typed after ``--method``.
-    settings
-        All settings that the method tells, given or not; without the device.
-    source_sha256
-        Of the file that defines the method; null where there is none.
-    kind
-        "sanity" for methods that do not look at the image.
-    """
-
-    label: Text
-    name: Text
-    version: Text
-    given: Text
-    settings: dict[str, JsonValue]
-    card: CardInfo
-    source_sha256: Digest | None
-    kind: Literal["method", "sanity"]
-
-
-class TunedOn(Model):
-    """The set that a threshold was chosen on, and the F1@2px that it had there."""
-
-    spec: Text
-    given: Text
-    digest: Digest
-    images: PositiveInt
-    f1: Share
-
-
-class Threshold(Model):
-    """From which score on a pixel is a crack, and whose choice that was: the method's own, or `tuned_on`."""
-
-    value: Share
-    origin: Literal["method", "tuned"]
-    tuned_on: TunedOn | None = None
-
-
 class Group(Model):
     """Figures of the images that share a value of an attribute."""
 
     images: PositiveInt
     paintings: PositiveInt
     scores: dict[str, Score]
-
-
-class Failure(Model):
-    """An image that the method could not do."""
-
-    image: Text
-    reason: Text
-
-
-class Hardware(Model):
-    """What it ran on. No names of machines or people."""
-
-    cpu: Text
-    cores: PositiveInt
-    memory_gb: PositiveInt | None
-    system: Text
-    machine: Text
-    device: Text
-
-
-class Speed(Model):
-    """Wall-clock time in the method's own calls.
-
-    Attributes
-    ----------
-    seconds, pixels, images
-        Sums. The first call in each process is left out, unless there is no other.
-    seconds_per_megapixel, fps
-        null where nothing was timed.
-    workers
-        How many processes shared the machine: for a figure to quote use one.
-    """
-
-    seconds: NonNegativeFloat
-    pixels: NonNegativeInt
-    images: NonNegativeInt
-    seconds_per_megapixel: NonNegativeFloat | None
-    fps: NonNegativeFloat | None
-    workers: PositiveInt
 
 
 class Result(Model):
@@ -253,6 +133,10 @@ class Result(Model):
         In the order of the set.
     second
         A second annotator, where the set has one.
+    predicted_classes
+        How many of the set's classes, in their order, predictions are of. 2 is background and craquelure: of
+        a set with more classes the others are never predicted. With more, predictions are label maps, see
+        `baselines.protocols.labels_of`.
     curves
         null where no image was scored.
     predictions_digest
@@ -276,6 +160,7 @@ class Result(Model):
     versions: dict[str, str]
     hardware: Hardware
     predictions_digest: Digest
+    predicted_classes: PositiveInt = 2
     failures: tuple[Failure, ...]
     taus: tuple[NonNegativeFloat, ...]
     paintings: tuple[PaintingCounts, ...]
@@ -304,7 +189,16 @@ def _first_problem(result: Result) -> str:
     parts = (*result.images, *result.paintings, *result.second)
     if any(len(counts.confusion) != len(result.set.classes) for counts in (part.counts for part in parts)):
         return f"counts: expected a confusion matrix of {len(result.set.classes)} classes"
-    return _wrong_sums(result) or _wrong_scores(result)
+    return _wrong_classes(result) or _wrong_sums(result) or _wrong_scores(result)
+
+
+def _wrong_classes(result: Result) -> str:
+    known, count = len(result.set.classes), result.predicted_classes
+    if count not in {2, known}:
+        return f"predicted_classes: expected 2, or all {known} of the set. Got {count}"
+    if any(any(row[count:]) for image in result.images for row in image.counts.confusion):
+        return f"counts: expected no predicted px of other than the first {count} classes"
+    return ""
 
 
 def _wrong_sums(result: Result) -> str:

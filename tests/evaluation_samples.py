@@ -29,6 +29,7 @@ from craqbench.results import (
     Speed,
     Threshold,
 )
+from generators.triplets import CLASSES
 
 HEIGHT, WIDTH = 72, 96
 
@@ -47,6 +48,27 @@ def write_images(folder: Path, count: int = 4, *, seed: int = 0) -> Path:
     return folder
 
 
+def write_classes(folder: Path, count: int = 3) -> Path:
+    """Write images of dark cracks and red paint loss, and masks of three classes with an ignored corner.
+
+    Number N is 80 + N px wide. Of the cracks some are too pale, and some of the paint loss is not red.
+    """
+    for number in range(count):
+        labels = np.zeros((70, 80 + number), np.uint8)
+        labels[5 + number], labels[20:30], labels[40:50, :30] = 1, 2, 2
+        image = np.array([(220, 220, 220), (0, 0, 0), (200, 30, 30)], np.uint8)[labels]
+        image[5 + number, :20], image[40:50, :9], image[60, 9:30], image[65:, 70:] = (
+            200,
+            210,
+            20,
+            (200, 30, 30),
+        )
+        labels[:8, :8] = 128
+        save(folder / "images" / f"{number}.png", image)
+        save(folder / "masks" / f"{number}.png", labels)
+    return folder
+
+
 def one(method: str, folder: Path, out: Path, **options: Any) -> Evaluated:
     """Evaluate one method on a folder."""
     (made,) = evaluate([f"folder:{folder}"], [method], out, Options(**options))
@@ -60,23 +82,32 @@ def untimed(path: Path) -> dict[str, Any]:
     return content
 
 
-def drawn_result(label: str, *, right: npt.ArrayLike = 0.5, paintings: int = 6, **changes: Any) -> Result:
+def drawn_result(
+    label: str,
+    *,
+    right: npt.ArrayLike = 0.5,
+    paintings: int = 6,
+    clean: bool = False,
+    classes: int = 2,
+    **changes: Any,
+) -> Result:
     """Return a result on drawn masks: a share `right` of them is predicted as annotated.
 
-    All results have the same annotations; `right` may also be a value for each painting.
+    All results on as many classes have the same annotations; `right` may also be a value for each painting.
+    Of the third class half is predicted as annotated, with predicted_classes=3.
     """
     shares = np.broadcast_to(right, paintings)
-    images = [_image(number, float(share), label) for number, share in enumerate(shares)]
+    asked = changes.get("predicted_classes", 2)
+    images = [_image(number, float(share), label, classes, asked) for number, share in enumerate(shares)]
     counts = [image.counts for image in images]
-    clean = changes.pop("clean", False)
-    found = interval_figures(tables_of(counts, clean=clean), ("background", "craquelure"), resamples=500)
+    found = interval_figures(tables_of(counts, clean=clean), CLASSES[:classes], resamples=500)
     zeros = ((0, 0, 0, 1),) * 256
     fields: dict[str, Any] = {
         "format": 1,
         "benchmark": "1",
         "task": "detection",
         "complete": True,
-        "set": drawn_set(paintings, clean=clean),
+        "set": drawn_set(paintings, clean=clean, classes=CLASSES[:classes]),
         "method": drawn_method(label),
         "threshold": Threshold(value=0.5, origin="method"),
         "scores": {name: Score.of(interval) for name, interval in found.items()},
@@ -109,7 +140,7 @@ def drawn_set(images: int, *, clean: bool = False, **changes: Any) -> SetInfo:
         "name": "folder",
         "version": "1",
         "digest": "a" * 64,
-        "classes": ("background", "craquelure"),
+        "classes": CLASSES[:2],
         "licence": "CC0-1.0",
         "images": images,
         "paintings": images,
@@ -148,11 +179,12 @@ def failed(result: Result) -> Result:
     )
 
 
-def _image(number: int, right: float, label: str) -> ImageCounts:
+def _image(number: int, right: float, label: str, classes: int, asked: int) -> ImageCounts:
     rng = np.random.default_rng(number)
     truth = lines((HEIGHT, WIDTH), rng)
     truth[0, :9] = True
-    counts = drawn_counts(_prediction(truth, right, np.random.default_rng([number, len(label)])), truth)
+    found = _prediction(truth, right, np.random.default_rng([number, len(label)]))
+    counts = drawn_counts(found, truth) if classes == 2 else _counts_of_three(found, truth, asked)
     return ImageCounts(
         id=f"image {number}",
         painting=f"painting {number:02}",
@@ -174,3 +206,11 @@ def _prediction(truth: Mask, right: float, rng: np.random.Generator) -> Mask:
 def drawn_counts(prediction: Mask, truth: Mask) -> Counts:
     """Return the counts of a mask."""
     return counts_of(detection_counts(prediction, truth), int(prediction.any()))
+
+
+def _counts_of_three(prediction: Mask, truth: Mask, asked: int) -> Counts:
+    """Return counts with a band of paint loss below, whose upper half is predicted if asked for."""
+    labels, found = truth.view(np.uint8).copy(), prediction.view(np.uint8).copy()
+    labels[-20:] = 2
+    found[-20:-10] = 2 if asked == 3 else 0
+    return counts_of(detection_counts(found, labels, classes=3), 1)

@@ -114,6 +114,33 @@ def test_unlike_results_are_refused(case: str) -> None:
         compare([drawn_result("a"), drawn_result("b", **changes)])
 
 
+def test_further_policies_of_one_method() -> None:
+    """What only one result has decided does not keep it from a table; what both have must agree."""
+    maps = {"tolerance": "some", "label maps": "crack first"}
+    table = compare([drawn_result("a", policies=maps), drawn_result("b")])
+    assert {row.label for row in table.rows} == {"a", "b"}
+    others = {**maps, "label maps": "most probable"}
+    with pytest.raises(UsageError, match=r"different policies: .*label maps = most probable.*: b"):
+        compare([drawn_result("a", policies=maps), drawn_result("b", policies=others)])
+
+
+def test_figures_of_each_class() -> None:
+    """On three classes every form shows F1 and IoU of the third, and a note says who never predicts it."""
+    maps = drawn_result("maps", classes=3, predicted_classes=3, right=0.9)
+    table = compare([maps, drawn_result("cracks", classes=3), drawn_result("none", right=0, classes=3)])
+    heads, first = headers(table), cells(table)[0]
+    assert heads[-5:] == ["MIoU", "IoU", "F1 paint loss", "IoU paint loss", "s/MP"]
+    expected = [maps.scores[n].value or 0 for n in ("mean_iou", "iou", "f1:paint loss", "iou:paint loss")]
+    assert first[-5:-1] == [f"{value:.3f}" for value in expected]
+    assert any(note.startswith("Never predicted by cracks, none: paint loss") for note in table.notes)
+    row = next(csv.DictReader(io.StringIO(write(table, "csv"))))
+    assert float(row["iou:paint loss"]) == maps.scores["iou:paint loss"].value
+    assert all("F1 paint loss" in write(table, form) for form in ("markdown", "latex"))
+    two = compare([drawn_result("cracks"), drawn_result("none")])
+    assert "IoU" not in headers(two)
+    assert not any("Never predicted" in note for note in two.notes)
+
+
 def test_no_results() -> None:
     """Nothing to compare is one message."""
     with pytest.raises(UsageError, match="no results to compare"):

@@ -483,7 +483,7 @@ def test_paintings_without_cracks(out: Path, tmp_path: Path) -> None:
 
 
 def test_three_classes(out: Path, tmp_path: Path) -> None:
-    """The matrix has three classes; a crack found in paint loss is a false alarm."""
+    """The matrix has three classes; a crack found in paint loss, which nobody predicts, is a false alarm."""
     folder = tmp_path / "three"
     for number in range(2):
         mask = np.zeros((70, 80), np.uint8)
@@ -494,6 +494,7 @@ def test_three_classes(out: Path, tmp_path: Path) -> None:
         save(folder / "masks" / f"{number}.png", mask)
     result = one(DARK, folder, out).result
     assert result.set.classes == ("background", "craquelure", "paint loss")
+    assert result.predicted_classes == 2
     confusion = result.paintings[0].counts.confusion
     assert confusion == ((59 * 80, 0, 0), (0, 80, 0), (0, 800, 0))
     assert result.scores["precision"].value == pytest.approx(80 / 880)

@@ -11,10 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from baselines.constant import AllCrack, NoCrack
 from baselines.protocols import (
     Card,
+    ClassDetector,
     Detector,
     Image,
     Inpainter,
@@ -22,6 +25,9 @@ from baselines.protocols import (
     MethodError,
     checked_image,
     checked_predict,
+    checked_predict_classes,
+    count_classes,
+    labels_of,
 )
 
 CARD = Card(training_data="none", licence="MIT", reference="a test")
@@ -39,6 +45,17 @@ class Answering:
     card: ClassVar[Card] = CARD
 
     def predict(self, image: Image) -> Any:
+        """Answer."""
+        return self.answer(image)
+
+
+@dataclass(frozen=True)
+class Telling(Answering):
+    """The same, for each class."""
+
+    classes: Any = 3
+
+    def predict_classes(self, image: Image) -> Any:
         """Answer."""
         return self.answer(image)
 
@@ -88,6 +105,64 @@ def test_bad_answers_name_method_and_image(answer: Callable[[], Any], problem: s
         checked_predict(detector, IMAGE, "dutch_0021")
     assert str(caught.value).startswith("method 'answering' on image 'dutch_0021': ")
     assert (caught.value.method, caught.value.image_id) == ("answering", "dutch_0021")
+
+
+def test_good_answers_for_each_class_pass() -> None:
+    """Float32 scores of as many planes as the detector tells classes are returned as they are."""
+    answer = np.linspace(0, 1, 45, dtype=np.float32).reshape(3, 3, 5)
+    assert checked_predict_classes(Telling(lambda _: answer), IMAGE, "a") is answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (
+            lambda: scores(0, (2, 3, 5)),
+            "expected scores of shape (3, 3, 5) and type float32. Got (2, 3, 5) float32",
+        ),
+        (lambda: scores(0, (3, 5)), "Got (3, 5) float32"),
+        (lambda: scores(0, (3, 5, 3)), "Got (3, 5, 3) float32"),
+        (lambda: scores(1, (3, 5), "u1"), "Got (3, 5) uint8"),
+        (lambda: scores(0, (3, 3, 5), "f8"), "Got (3, 3, 5) float64"),
+        (lambda: scores(np.nan, (3, 3, 5)), "expected scores in [0, 1]. Got NaN at 45 px"),
+        (lambda: scores(-0.5, (3, 3, 5)), "expected scores in [0, 1]. Got -0.5 to -0.5"),
+        (lambda: None, "Got NoneType"),
+        (lambda: 1 / 0, "raised ZeroDivisionError: division by zero"),
+    ],
+)
+def test_bad_answers_for_each_class(answer: Callable[[], Any], problem: str) -> None:
+    """An answer that is not that of as many classes is an error with the method's name and the image's id."""
+    with pytest.raises(MethodError, match=re.escape(problem)) as caught:
+        checked_predict_classes(Telling(lambda _: answer()), IMAGE, "dutch_0021")
+    assert (caught.value.method, caught.value.image_id) == ("answering", "dutch_0021")
+
+
+def test_how_many_classes() -> None:
+    """A detector tells two classes apart unless it has both members and says more."""
+    assert count_classes(Answering(lambda _: None)) == count_classes(NoCrack()) == 2
+    assert not isinstance(NoCrack(), ClassDetector)
+    told = [count_classes(Telling(lambda _: None, classes=n)) for n in (2, 3, np.int64(3))]
+    assert told == [2, 3, 3]
+
+
+@pytest.mark.parametrize("classes", [1, 0, -3, 2.0, "3", None, True, ["a", "b"]])
+def test_no_number_of_classes(classes: Any) -> None:
+    """What is no whole number from 2 on is quoted."""
+    with pytest.raises(ValueError, match=re.escape(f"its classes is {classes!r}, expected a whole number")):
+        count_classes(Telling(lambda _: None, classes=classes))
+
+
+@given(seed=st.integers(0, 10_000), classes=st.integers(2, 5), threshold=st.sampled_from((0, 0.3, 0.5, 1)))
+@settings(max_examples=50, derandomize=True, deadline=None)
+def test_label_maps(seed: int, classes: int, threshold: float) -> None:
+    """Cracks are where their score is high enough; elsewhere is the surest other class, the first of ties."""
+    planes = np.asarray(np.random.default_rng(seed).integers(0, 5, (classes, 4, 6)) / 4, np.float32)
+    labels = labels_of(planes, threshold)
+    assert labels.dtype == np.uint8
+    for place in np.ndindex(4, 6):
+        found = {number: float(planes[(number, *place)]) for number in range(classes)}
+        is_crack = found.pop(1) >= threshold
+        assert labels[place] == (1 if is_crack else max(found, key=found.__getitem__))
 
 
 def exit_with(code: int) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from annotated_samples import crack_mask, save, write_set
+from evaluation_samples import write_classes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pictures
@@ -25,19 +26,23 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from craqbench import cli
 from craqbench.errors import AnnotationError, UsageError
 from craqbench.evaluation import evaluate
-from craqbench.metrics import RANKING_TAU, precision_recall, tolerance_counts
+from craqbench.metrics import RANKING_TAU, confusion_matrix, precision_recall, tolerance_counts
 from craqbench.report import Written, write_report
 from craqbench.report_curves import Axes, Curve, plot
-from craqbench.report_markup import VOID, Markup, tag
+from craqbench.report_markup import VOID, Markup, breakable, tag
 from craqbench.report_pictures import (
     FALSE_ALARM,
     HIT,
     IGNORED,
     KINDS,
     LOSS,
+    LOSS_FALSE,
+    LOSS_HIT,
+    LOSS_MISS,
     MISS,
     crop_uri,
     layer_uri,
+    loss_outcome,
     outcome,
     truth_layer,
 )
@@ -238,6 +243,60 @@ def test_same_method_twice_is_refused(results: Path, tmp_path: Path) -> None:
         write_report([results, copy], tmp_path / "report.html")
 
 
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return results on a set of three classes: of label maps, of cracks only, and a sanity row."""
+    folder = tmp_path_factory.mktemp("three")
+    images = write_classes(folder / "set")
+    methods = [f"toy_detectors:{name}" for name in ("Coloured", "Dark")]
+    evaluate([f"folder:{images}"], [*methods, "none"], folder / "results")
+    return folder / "results"
+
+
+def test_three_classes(of_three: Path, tmp_path: Path) -> None:
+    """Figures of paint loss stand in the table, and beside the pictures of whoever predicts it."""
+    write_report([of_three], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    heads = [told for _, told in page.all("th", scope="col")]
+    assert {"F1 paint loss", "IoU paint loss", "MIoU"} <= set(heads)
+    result = load_result(of_three / "folder-set" / "coloured" / "result.json")
+    assert f"{result.scores['iou:paint loss'].value:.3f}" in [told for _, told in page.all("td")]
+    told = [told.replace("\N{NO-BREAK SPACE}", " ") for _, told in page.all("figcaption")]
+    for image in result.images:
+        matrix = np.array(image.counts.confusion)
+        share = matrix[2, 2] / (matrix[2].sum() + matrix[:2, 2].sum())
+        assert any(one.endswith(f"IoU paint loss {share:.3f}") for one in told)
+    assert sum("IoU paint loss" in one for one in told) == 3
+    colours = [told for _, told in page.all("strong")]
+    assert {"paint loss", "paint loss hit", "paint loss missed", "false paint loss"} <= set(colours)
+    seen = [
+        found["alt"] or "" for found, _ in page.all("img") if "px of paint loss hit" in (found["alt"] or "")
+    ]
+    assert len(seen) == 3
+    assert all(one.startswith("coloured on") for one in seen)
+    assert "craquelure, paint loss" in [told for _, told in page.all("dd")]
+
+
+def test_two_classes_need_no_colours_of_paint_loss(parsed: Page, of_three: Path, tmp_path: Path) -> None:
+    """Colours are explained where they are used: where paint loss is annotated, and where it is predicted."""
+    assert not any("paint loss" in told for _, told in parsed.all("strong"))
+    write_report([of_three / "folder-set" / "dark"], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text("utf-8"))
+    named = {told for _, told in page.all("strong") if "paint loss" in told}
+    assert named == {"paint loss"}
+
+
+def test_another_label_map_is_refused(of_three: Path, tmp_path: Path) -> None:
+    """A label map in which paint loss has become background is no evidence."""
+    copy = shutil.copytree(of_three, tmp_path / "results")
+    path = copy / "folder-set" / "coloured" / "predictions" / "0.png"
+    with Pictures.open(path) as picture:
+        labels = np.array(picture)
+    save(path, np.where(labels == 2, np.uint8(0), labels))
+    with pytest.raises(ResultError, match=r"0.png: expected the prediction that was scored"):
+        write_report([copy], tmp_path / "report.html")
+
+
 def test_paintings_without_cracks(tmp_path: Path) -> None:
     """On crack-free paintings false alarms are told and sorted by; there are no curves."""
     images = write_set(tmp_path / "set", 3) / "images"
@@ -311,6 +370,21 @@ def test_outcome_counts_what_the_metric_counts(seed: int, tau: float) -> None:
     assert np.array_equal(layer == IGNORED, ignore)
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=25, derandomize=True, deadline=None)
+def test_loss_outcome_counts_what_the_matrix_counts(seed: int) -> None:
+    """Coloured px add up to the row and the column of paint loss in the confusion matrix."""
+    rng = np.random.default_rng(seed)
+    found, truth = (rng.integers(0, 3, (20, 25), dtype=np.uint8) for _ in range(2))
+    ignore = rng.random((20, 25)) < 0.2
+    layer = loss_outcome(found, truth, ignore)
+    matrix = confusion_matrix(found, truth, classes=3, ignore=ignore)
+    assert np.count_nonzero(layer == LOSS_HIT) == matrix[2, 2]
+    assert np.count_nonzero(layer == LOSS_MISS) == matrix[2, :2].sum()
+    assert np.count_nonzero(layer == LOSS_FALSE) == matrix[:2, 2].sum()
+    assert np.array_equal(layer == IGNORED, ignore)
+
+
 def test_outcome_refuses_other_shapes() -> None:
     """Masks of two shapes are an error that names them."""
     prediction, truth, ignore = masks(0)
@@ -330,14 +404,15 @@ def test_layers_keep_their_colours() -> None:
     assert np.array_equal(decoded(layer_uri(layer)), np.array([k.colour for k in KINDS], np.uint8)[layer])
 
 
-def test_large_layers_keep_thin_lines() -> None:
-    """A line one px wide outlasts scaling to a quarter, in its own colour."""
-    layer = np.zeros((1024, 2560), np.uint8)
+@pytest.mark.parametrize("ground", [0, LOSS, LOSS_HIT, LOSS_MISS, LOSS_FALSE])
+def test_large_layers_keep_thin_lines(ground: int) -> None:
+    """A line one px wide outlasts scaling to a quarter, in its own colour, over paint loss, too."""
+    layer = np.full((1024, 2560), ground, np.uint8)
     layer[513] = MISS
     seen = decoded(layer_uri(layer))
     assert seen.shape == (256, 640, 4)
-    assert (seen[..., 3] > 0).any(axis=0).all()
-    assert {tuple(c) for c in seen.reshape(-1, 4)} == {KINDS[0].colour, KINDS[MISS].colour}
+    assert (seen == KINDS[MISS].colour).all(axis=2).any(axis=0).all()
+    assert {tuple(c) for c in seen.reshape(-1, 4)} == {KINDS[ground].colour, KINDS[MISS].colour}
     assert decoded(crop_uri(np.zeros((1024, 2560, 3), np.uint8))).shape == seen.shape
 
 
@@ -365,13 +440,16 @@ BLINDNESS = {
 
 @pytest.mark.parametrize("kind", BLINDNESS)
 def test_colours_are_told_apart(kind: str) -> None:
-    """Hit, miss and false alarm differ from each other and from the pale ground for every eye (CIEDE2000)."""
+    """Hits, misses and false alarms differ from each other and the pale ground for every eye (CIEDE2000)."""
     ground = [np.full(3, grey) for grey in (0.72, 0.86, 1.0)]  # the page's veil leaves nothing darker
-    colours = [np.array(KINDS[number].colour[:3]) / 255 for number in (HIT, MISS, FALSE_ALARM)]
+    kinds = (HIT, MISS, FALSE_ALARM, LOSS_HIT, LOSS_MISS, LOSS_FALSE)
+    colours = [np.array(KINDS[number].colour[:3]) / 255 for number in kinds]
     seen = [rgb2lab(np.clip(_simulated(c, BLINDNESS[kind]), 0, 1)) for c in (*colours, *ground)]
-    pairs = [(a, b) for a, b in itertools.combinations(range(6), 2) if a < 3]
     distance: Any = deltaE_ciede2000
-    assert min(float(distance(seen[a], seen[b])) for a, b in pairs) > 20
+    for a, b in itertools.combinations(range(9), 2):
+        lines_only = a < 3 and (b < 3 or b >= 6)
+        least = 20 if lines_only else 14  # areas of paint loss are large: paler colours do
+        assert a >= 6 or float(distance(seen[a], seen[b])) > least, (a, b)
 
 
 def _simulated(colour: npt.NDArray[np.float64], matrix: Any) -> npt.NDArray[np.float64]:
@@ -392,6 +470,16 @@ def test_text_comes_back_from_markup(content: str, value: str) -> None:
     content, value = (re.sub(r"[\x00\r]", "", one) for one in (content, value))
     attributes, told = Page(tag("p", content, title=value)).all("p")[0]
     assert (told, attributes["title"] or "") == (content, value)
+
+
+@given(st.text())
+@settings(max_examples=50, derandomize=True, deadline=None)
+def test_labels_break_between_their_parts(label: str) -> None:
+    """A label comes back whole, whatever it is, and may be broken after commas and equals signs."""
+    label = re.sub(r"[\x00\r]", "", label)
+    page = Page(tag("p", breakable(label)))
+    assert page.all("p")[0][1] == label
+    assert breakable("a,b=c#d").split("<wbr>") == ["a,", "b=", "c", "#d"]
 
 
 def test_markup_is_escaped_once() -> None:

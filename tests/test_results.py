@@ -88,6 +88,25 @@ def test_an_incomplete_result(result: Result, tmp_path: Path) -> None:
     assert load_result(tmp_path / "result.json").failures[0].image == "image 5"
 
 
+def test_older_files_are_read(result: Result, tmp_path: Path) -> None:
+    """A file from before label maps and accelerators is that of a method that predicted cracks only."""
+    older = result.model_dump(mode="json")
+    del older["predicted_classes"], older["hardware"]["accelerator"]
+    (tmp_path / "result.json").write_text(json.dumps(older))
+    assert load_result(tmp_path / "result.json") == result
+    assert result.predicted_classes == 2
+
+
+def test_label_maps(tmp_path: Path) -> None:
+    """A result of three classes has figures of each, and is read as it was written."""
+    whole = drawn_result("maps", classes=3, predicted_classes=3)
+    save_result(tmp_path / "result.json", whole)
+    assert load_result(tmp_path / "result.json") == whole
+    half = 10 * 96 / (20 * 96)
+    assert whole.scores["iou:paint loss"].value == pytest.approx(half)
+    assert drawn_result("cracks", classes=3).scores["iou:paint loss"].value == 0
+
+
 def edited(result: Result, edit: Callable[[dict[str, Any]], object]) -> str:
     """Return a result's JSON after an edit by hand."""
     content = result.model_dump(mode="json")
@@ -131,6 +150,10 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "expected a confusion matrix of 3 classes",
     ),
     "other tolerances": (lambda c: c.update(taus=[0, 1, 2, 3]), r"taus: expected \(0"),
+    "a class that is not there": (
+        lambda c: c.update(predicted_classes=3),
+        "predicted_classes: expected 2, or all 2 of the set. Got 3",
+    ),
     "no digest": (lambda c: c.update(predictions_digest="abc"), "predictions_digest: String should match"),
 }
 
@@ -146,6 +169,14 @@ def test_edited_files_are_refused(result: Result, tmp_path: Path, case: str) -> 
     assert str(caught.value).startswith(f"result {path}: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_classes_that_were_not_predicted(tmp_path: Path) -> None:
+    """Counts of a class that a result says was never predicted are refused."""
+    maps = drawn_result("maps", classes=3, predicted_classes=3)
+    (tmp_path / "result.json").write_text(edited(maps, lambda c: c.update(predicted_classes=2)))
+    with pytest.raises(ResultError, match="no predicted px of other than the first 2 classes"):
+        load_result(tmp_path / "result.json")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"format": 1}'])

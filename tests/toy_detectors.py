@@ -140,3 +140,71 @@ class OnDevice(Dark):
         """Say which process this is, then score."""
         (Path(self.home) / f"{self.device}-{os.getpid()}").touch()
         return darkness(image)
+
+
+@dataclass
+class Coloured(Dark):
+    """What is dark is a crack, what is red is paint loss.
+
+    Attributes
+    ----------
+    classes
+        How many it says that it tells apart.
+    fault
+        Of its scores of classes, on images of one width.
+    width
+        Of which images, in px.
+    """
+
+    classes: int = 3
+    fault: str = ""
+    width: int = 81
+    name: ClassVar[str] = "coloured"
+    asked: ClassVar[list[str]] = []
+
+    def predict(self, image: Image) -> Scores:
+        """Score cracks."""
+        self.asked.append("predict")
+        return np.asarray(self._planes(image)[1], np.float32)
+
+    def predict_classes(self, image: Image) -> Any:
+        """Score all classes, or not."""
+        self.asked.append("predict_classes")
+        planes = self._planes(image)
+        if image.shape[1] != self.width or not self.fault:
+            return planes
+        if self.fault == "raises":
+            raise ZeroDivisionError("of the method\nin two lines")
+        answers = {
+            "label map": planes.argmax(axis=0).astype(np.uint8),
+            "planes": planes[:2],
+            "shape": planes.transpose(1, 2, 0),
+            "type": planes.astype(np.float64),
+            "nan": np.where(planes > 0.9, np.nan, planes).astype(np.float32),
+            "range": -planes,
+            "nothing": None,
+        }
+        return answers[self.fault]
+
+    def _planes(self, image: Image) -> Scores:
+        red = np.asarray((image[..., 0] / 255) * (image[..., 1] < 100), np.float32)
+        crack = darkness(image) * (1 - red)
+        return np.asarray([np.maximum(0, 1 - crack - red), crack, red], np.float32)
+
+
+@dataclass
+class Reading(Dark):
+    """Has read a file.
+
+    Attributes
+    ----------
+    file
+        Which.
+    """
+
+    file: str = ""
+    name: ClassVar[str] = "reading"
+
+    def __post_init__(self) -> None:
+        """Read it."""
+        Path(self.file).read_bytes()
