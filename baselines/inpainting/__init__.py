@@ -13,6 +13,11 @@
 | `mtm` | `mtm` | modified trimmed mean (paper A), from the edge of a crack inwards |
 | `diffusion` | `diffusion` | anisotropic diffusion (paper A, eq. 5) |
 | `telea`, `navier_stokes` | `opencv` | OpenCV's two, as peers |
+| `unet_inpaint`, `unet_inpaint_large`, `ur_net` | `unet` | paper B's, a larger one, a residual one |
+| `partial_conv`, `shift_net`, `gan_unet` | the same | three more U-Nets, one a stand-in |
+| `lama` | `lama`, `lama_network`, `torchscript` | LaMa with its public weights |
+| `photo_restoration` | the same, `photo_restoration_network` | Bringing Old Photos Back to Life |
+| | `networks`, `losses`, `architectures`, `learned` | such networks, how they learn, and how they are run |
 | | `surroundings` | the masked px and those beside them as a table: costs grow with the cracks |
 | | `checks` | what can be filled, and the check that an answer is a filling |
 
