@@ -59,7 +59,7 @@ class MixedParameters:
     detail_zoom: Range = between(0.1, 32, (0.4, 1.5))
     dark_share: float = between(0, 1, 0.45)
     spacing: Range = between(8, 4096, (25.0, 105.0))
-    width: Range = between(0.34, 64, (0.7, 2.0))
+    width: Range = between(0.34, 64, (0.85, 2.3))
     gaping_share: float = between(0, 1, 0.15)
     connected_share: float = between(0, 1, 0.4)
     jpeg_share: float = between(0, 1, 0.35)

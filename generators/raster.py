@@ -14,6 +14,9 @@ from generators.triplets import Mask
 SUPERSAMPLING = 4
 """Lines are drawn this much larger and averaged down: widths come in odd quarters of a px."""
 
+SEEN = 76
+"""Coverage, of 255, from which on a px is cracked. Three tenths is 76.5: it counts however it is rounded."""
+
 GREYS = 8
 """Levels of strength that are told apart."""
 
@@ -28,8 +31,8 @@ class Drawing(NamedTuple):
     opacity
         (H, W) uint8: covered share of the px times the strength of what covers it, 255 for a full one.
     mask
-        (H, W) bool: at least half covered, or on the centre line of a crack (a hairline narrower than a
-        px would be a row of dots otherwise).
+        (H, W) bool: at least three tenths covered, as annotators mark the edges of what they see; or on the
+        centre line of a crack (a hairline narrower than a px would be a row of dots otherwise).
     """
 
     opacity: Grey
@@ -62,8 +65,7 @@ def draw_network(network: Network, width: Floats, strength: Floats) -> Drawing:
     reach = 2 * int(np.ceil(width.max(initial=0) / 2)) + 3
     shown = cv2.dilate(centre, np.ones((reach, reach), np.uint8))
     opacity = np.asarray(cv2.multiply(covered, shown, scale=1 / 255), np.uint8)
-    # Half is 127.5: at 127 it counts, whichever way a machine rounds it.
-    return Drawing(opacity, (covered >= 127) | (centre > 0))
+    return Drawing(opacity, (covered >= SEEN) | (centre > 0))
 
 
 def _runs(
