@@ -34,6 +34,8 @@ COMMANDS = {
     "detect": ("craqbench.cli.detect", "find cracks in your own paintings: mask, probability, overlay"),
     "publish-weights": ("craqbench.cli.publish_weights", "put trained weights on the Hugging Face Hub"),
     "compare": ("craqbench.cli.compare", "put results of one set into a table"),
+    "package": ("craqbench.cli.package", "make a submission to a leaderboard of an installed method"),
+    "submit": ("craqbench.cli.submit", "check a submission by the rules of a leaderboard, and send it"),
     "stats": ("craqbench.cli.stats", "measure the cracks of a dataset beside those of real paintings"),
     "recipes": ("craqbench.cli.recipes", "list the recipes, or explain one and its parameters"),
     "preview": ("craqbench.cli.preview", "draw a contact sheet of a recipe, or one painting as it ages"),
