@@ -7,8 +7,9 @@ where the Hub is out of reach; for SegFormer's encoder "nvidia/mit-b0" or any re
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.weight_files import WeightsError, digest, shipped_weights
+from baselines.weight_hub import first_line, hub_client
 
 __all__ = ["IMAGENET", "OWN_BASE", "OWN_FILE", "RANDOM", "encoder_weights", "fill_encoder", "with_imagenet"]
 
@@ -26,8 +28,10 @@ IMAGENET = "imagenet"
 OWN_BASE = "craqbench"
 """The base that comes with this package, a MiT-B0 trained on synthetic cracks."""
 
-OWN_FILE = "mit_b0_craqbench"
-"""Its name among the shipped weights."""
+OWN_FILE = "segformer"
+"""The shipped weights that it is the encoder of."""
+
+_OWN_PREFIX = "model.segformer."
 
 RANDOM = "random"
 """What a network says of itself whose weights were not trained before."""
@@ -60,11 +64,15 @@ def with_imagenet(base: str | None, make: Callable[[bool], Made]) -> tuple[Made,
         return make(False), RANDOM
     if base != IMAGENET:
         raise ValueError(f"base {base!r}: expected {IMAGENET!r}, or none for random weights")
+    lacking = ""
     try:
-        return make(True), IMAGENET
+        with hub_client() as lacking:
+            return make(True), IMAGENET
     except Exception as error:  # noqa: BLE001  whatever the Hub's client raises when it is out of reach
+        reason = lacking or first_line(error)
         warnings.warn(
-            f"weights of ImageNet cannot be had, random ones instead: {_first_line(error)}", stacklevel=3
+            f"weights of ImageNet cannot be had from the Hub ({reason}): the encoder begins with random ones",
+            stacklevel=3,
         )
         return make(False), RANDOM
 
@@ -104,14 +112,17 @@ def encoder_weights(base: str) -> tuple[dict[str, Tensor], str]:
     Parameters
     ----------
     base
-        "craqbench": the encoder of this package, trained on synthetic cracks; or a repository of the Hub such
-        as "nvidia/mit-b0" (ImageNet), or a folder with the same files.
+        "craqbench": the encoder of the `segformer` of this package, trained on synthetic cracks; a file of
+        weights of another `segformer` of ours; a repository of the Hub such as "nvidia/mit-b0" (ImageNet), or
+        a folder with the same files.
 
     Raises
     ------
     WeightsError
         If the package has none, the Hub cannot be reached, or what it has is no such encoder.
     """
+    if Path(base).suffix == ".safetensors":
+        return _own_encoder(Path(base)), f"sha256:{digest(Path(base))}"
     if base != OWN_BASE:
         path, origin = _base_file(base)
         return _as_now(_tensors(path), base), origin
@@ -121,7 +132,13 @@ def encoder_weights(base: str) -> tuple[dict[str, Tensor], str]:
             f"base {base!r}: this copy of craqbench has no file {OWN_FILE}.safetensors among its weights: "
             "expected 'nvidia/mit-b0', from the Hub, or none, to start from random weights"
         )
-    return dict(_tensors(own)), f"{base} sha256:{digest(own)}"
+    return _own_encoder(own), f"{base} sha256:{digest(own)}"
+
+
+def _own_encoder(path: Path) -> dict[str, Tensor]:
+    """Return the encoder's tensors from the weights of a `segformer` of ours."""
+    tensors = _tensors(path)
+    return {n.removeprefix(_OWN_PREFIX): t for n, t in tensors.items() if n.startswith(_OWN_PREFIX)}
 
 
 def _base_file(base: str) -> tuple[Path, str]:
@@ -132,22 +149,31 @@ def _base_file(base: str) -> tuple[Path, str]:
             if (Path(base) / name).is_file():
                 return Path(base) / name, base
         raise WeightsError(f"base {base!r}: expected one of {', '.join(names)} in this folder")
+    lacking = ""
+    try:
+        with hub_client() as lacking:
+            path = _first_of(base, names)
+    except Exception as error:  # whatever the client raises: no network, no such name, a server that failed
+        raise WeightsError(
+            f"base {base!r} cannot be had from the Hub ({lacking or first_line(error)}): expected a network, "
+            f"a folder with its files, or --base {OWN_BASE}, the encoder that comes with this package"
+        ) from error
+    return path, f"{base}@{path.parent.name}"
+
+
+def _first_of(repository: str, names: Sequence[str]) -> Path:
+    """Return the first of several files that a repository has."""
     from huggingface_hub import hf_hub_download  # noqa: PLC0415  only if it is asked for
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError  # noqa: PLC0415  the same
 
-    try:
+    for name in names:
         try:
-            path = Path(hf_hub_download(base, names[0]))
-        except LocalEntryNotFoundError:
+            return Path(hf_hub_download(repository, name))
+        except LocalEntryNotFoundError:  # it is not known what there is
             raise
-        except EntryNotFoundError:
-            path = Path(hf_hub_download(base, names[1]))
-    except Exception as error:  # whatever the client raises: no network, no such name, a server that failed
-        raise WeightsError(
-            f"base {base!r} cannot be had from the Hub ({_first_line(error)}): expected a network, a folder "
-            f"with its files, or --base {OWN_BASE}, the encoder that comes with this package"
-        ) from error
-    return path, f"{base}@{path.parent.name}"
+        except EntryNotFoundError as error:
+            missing = error
+    raise missing
 
 
 def _tensors(path: Path) -> Mapping[str, Tensor]:
@@ -167,17 +193,33 @@ def _as_now(tensors: Mapping[str, Tensor], base: str) -> dict[str, Tensor]:
 
     bare = {name: tensor for name, tensor in tensors.items() if not name.startswith(_HEADS)}
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _quiet_loader():
             model, told = SegformerModel.from_pretrained(
                 None, config=SegformerConfig(), state_dict=bare, output_loading_info=True
             )
     except RuntimeError as error:  # shapes that do not fit
-        raise WeightsError(f"base {base!r} is no encoder of a MiT-B0: {_first_line(error)}") from error
-    if told["missing_keys"]:
-        raise WeightsError(
-            f"base {base!r} has no tensor {min(told['missing_keys'])!r}: expected the encoder of a MiT-B0"
-        )
-    return dict(model.state_dict())
+        raise WeightsError(f"base {base!r} is no encoder of a MiT-B0: {first_line(error)}") from error
+    state = dict(model.state_dict())
+    missing = [name for name in state if name in told["missing_keys"]]
+    if missing:
+        raise WeightsError(f"base {base!r} has no tensor {missing[0]!r}: expected the encoder of a MiT-B0")
+    return state
+
+
+@contextlib.contextmanager
+def _quiet_loader() -> Iterator[None]:
+    """Keep the bars and the report of transformers from the terminal."""
+    from transformers.utils import logging as told  # noqa: PLC0415  as in _as_now
+
+    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity_error()
+    told.disable_progress_bar()
+    try:
+        yield
+    finally:
+        told.set_verbosity(level)
+        if bars:
+            told.enable_progress_bar()
 
 
 def _widened(tensor: Tensor, like: Tensor) -> Tensor:
@@ -185,7 +227,3 @@ def _widened(tensor: Tensor, like: Tensor) -> Tensor:
     if tensor.ndim != 4 or tensor.shape[1] >= like.shape[1]:
         return tensor
     return functional.pad(tensor, (0, 0, 0, 0, 0, like.shape[1] - tensor.shape[1]))
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -8,6 +8,7 @@ answer for a large image is defined by its tiles, which are the same on every ma
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -29,6 +30,7 @@ __all__ = [
     "best_precision",
     "find_device",
     "hint_of",
+    "is_out_of_memory",
 ]
 
 FLIPS = (1, 2, 4, 8)
@@ -40,6 +42,9 @@ Probabilities = npt.NDArray[np.float32]
 """(classes - 1, H, W) float32 in [0, 1]: of crack and, in three-class networks, of paint loss."""
 
 Kind = TypeVar("Kind", bound=np.generic)
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed", "bad_alloc", "bad allocation")
+"""What CUDA and its libraries, torch's allocator and C++ say then."""
 
 _LEAST = 2
 """Strides that an image is padded to at least: padding by reflection inside a network needs 2 px."""
@@ -73,6 +78,16 @@ def best_precision(device: torch.device) -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     able = torch.cpu.get_capabilities()
     return "bfloat16" if able.get("amx_bf16") or able.get("avx512_bf16") else "float32"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a device or here."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    told = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and any(words in told for words in _OUT_OF_MEMORY)
+    )
 
 
 def hint_of(image: Image) -> npt.NDArray[np.bool_]:
@@ -137,14 +152,18 @@ class Runner:
         hint = hint_of(image) if self.network.detector_channel else None
         stride = self.network.stride
         rows, columns = (max(round_up(side, stride), _LEAST * stride) for side in (height, width))
-        padded = _padded(image, rows, columns)
-        hinted = None if hint is None else _padded(hint, rows, columns)
         try:
+            padded = _padded(image, rows, columns)
+            hinted = None if hint is None else _padded(hint, rows, columns)
             with torch.inference_mode(), self._exactly():
                 found = self._tiled(padded, hinted)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            least = least_tile(stride)
             raise ValueError(
-                f"out of memory on {self.device} with tiles of {self.tile} px: expected a smaller tile"
+                f"out of memory on {self.device} with tiles of {self.tile} px: expected a smaller tile "
+                f"(setting tile, {least} at least)"
             ) from error
         return np.ascontiguousarray(found[:, :height, :width])
 
@@ -191,8 +210,8 @@ class Runner:
 
     @contextlib.contextmanager
     def _exactly(self) -> Iterator[None]:
-        """Let a GPU give the same answer each time."""
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        """Let a GPU give the same answer each time, in float32 where it is asked for: TF32 has 10 bits."""
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             yield
 
 

@@ -10,6 +10,7 @@ CraqNet(weights=None, device='cpu', flips=4, precision='bfloat16', tile=1664)
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import multiprocessing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from baselines.protocols import Card, Image, Scores
+from baselines.architectures import ARCHITECTURES, make_network
+from baselines.protocols import Card, ClassScores, Image, Scores
 from baselines.tiles import TILE
-from baselines.tophat import Levels
 from baselines.weight_files import WeightsError, read_card, read_header
 from baselines.weight_hub import find_weights
 
 if TYPE_CHECKING:
     from baselines.inference import Runner
+    from baselines.networks import Segmenter
 
 __all__ = [
     "CraqNet",
@@ -40,25 +42,31 @@ __all__ = [
     "UNet",
     "UNetClassic",
     "UNetSmall",
+    "missing_libraries",
     "needs_torch",
 ]
 
 OWN_BASE = "craqbench"
 """The base whose encoder comes with this package, so that weights trained upon it may leave it out."""
 
-_OPTIONAL = (
-    "torch",
-    "torchvision",
-    "safetensors",
-    "transformers",
-    "peft",
-    "segmentation_models_pytorch",
-    "timm",
-)
+_NEEDED = ("torch", "safetensors", "transformers", "peft", "segmentation_models_pytorch")
+_OPTIONAL = (*_NEEDED, "torchvision", "timm")  # those of the former, too
+
+
+def missing_libraries() -> list[str]:
+    """Return what of the extra ``models`` is not installed, without loading any of it."""
+    return [name for name in _NEEDED if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # somebody keeps it from being imported
+        return False
 
 
 class MissingError(ValueError):
-    """A library that learned detectors need is not installed."""
+    """A library that learned detectors need is not installed, or cannot be loaded."""
 
 
 @contextlib.contextmanager
@@ -66,21 +74,27 @@ def needs_torch(name: str) -> Iterator[None]:
     """Turn a missing library inside into a `MissingError` that says how to install it."""
     try:
         yield
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         library = (error.name or "").partition(".")[0]
         if library not in _OPTIONAL:
             raise
-        raise MissingError(
-            f"method {name!r} needs {library}, which is not installed: pip install 'craqbench[models]'"
-        ) from error
+        if isinstance(error, ModuleNotFoundError):
+            told = "is not installed: pip install 'craqbench[models]'"
+        else:
+            told = f"cannot be loaded: {error}"
+        raise MissingError(f"method {name!r} needs {library}, which {told}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedDetector:
-    """A network with its weights; a subclass gives it its name.
+    """A network with its weights; a subclass gives it its name and, outside this package, its network.
 
     Attributes
     ----------
+    name
+        What tables and cards call it.
+    reference
+        The paper or page that describes the network.
     weights
         None for the weights of this package, a safetensors file with its card beside it, or
         ``ORG/NAME@REVISION[:FILE][#SHA256]`` on the Hub.
@@ -110,6 +124,7 @@ class LearnedDetector:
     """
 
     name: ClassVar[str] = ""
+    reference: ClassVar[str] = "unpublished"
 
     weights: str | None = None
     device: str = "auto"
@@ -130,6 +145,22 @@ class LearnedDetector:
             runner = self._runner
         object.__setattr__(self, "device", str(runner.device))
         object.__setattr__(self, "precision", runner.precision)
+
+    @classmethod
+    def network(cls, **settings: Any) -> Segmenter:
+        """Make the network with fresh weights.
+
+        Parameters
+        ----------
+        settings
+            ``classes``, 2 or 3; ``base`` if one is asked for; and the network's own switches.
+
+        Raises
+        ------
+        ValueError
+            If it has no such setting.
+        """
+        return make_network(cls.name, **settings)
 
     @cached_property
     def path(self) -> Path:
@@ -160,12 +191,10 @@ class LearnedDetector:
     @property
     def card(self) -> Card:
         """Where the weights come from."""
-        from baselines.architectures import ARCHITECTURES  # noqa: PLC0415  loads nothing, but knows networks
-
         return Card(
             training_data=self.facts["data"],
             licence=self.facts["licence"],
-            reference=ARCHITECTURES[self.name].reference,
+            reference=self.reference,
             weights=self.facts["sha256"],
         )
 
@@ -174,18 +203,22 @@ class LearnedDetector:
         scores: Scores = self._runner.run(image)[0]
         return scores
 
-    def predict_classes(self, image: Image) -> Levels:
-        """Return the most probable class of each px: 0 background, 1 crack, 2 paint loss; (H, W) uint8."""
+    @property
+    def classes(self) -> int:
+        """2 (background, crack) or 3 (and paint loss), as the weights were trained."""
+        return int(self.facts["classes"])
+
+    def predict_classes(self, image: Image) -> ClassScores:
+        """Return the probability of each class, background first: to (classes, H, W) float32 in [0, 1]."""
         found = self._runner.run(image)
-        background = 1 - found.sum(axis=0, keepdims=True)
-        return np.asarray(np.concatenate([background, found]).argmax(axis=0), np.uint8)
+        background = np.clip(1 - found.sum(axis=0, keepdims=True), 0, 1)
+        return np.concatenate([background, found])
 
     @cached_property
     def _runner(self) -> Runner:
         """The network with its weights, on its device."""
         import torch  # noqa: PLC0415  seconds, and not everywhere
 
-        from baselines.architectures import make_network  # noqa: PLC0415  the same
         from baselines.inference import Runner, best_precision, find_device  # noqa: PLC0415  the same
         from baselines.weights import load_into, load_tensors  # noqa: PLC0415  the same
 
@@ -193,9 +226,11 @@ class LearnedDetector:
             torch.set_num_threads(1)
         device = find_device(self.device)
         facts = self.facts
-        base = facts["base"] if facts["base"] == OWN_BASE else None  # others lie in the weights themselves
+        settings = {"classes": facts["classes"], **facts["switches"]}
+        if facts["base"] == OWN_BASE:  # others lie in the weights themselves
+            settings["base"] = OWN_BASE
         with torch.random.fork_rng(devices=[]):  # first weights, drawn to be replaced
-            network = make_network(self.name, classes=facts["classes"], base=base, **facts["switches"])
+            network = self.network(**settings)
         load_into(network, load_tensors(self.path), str(self.path))
         return Runner(
             network=network,
@@ -206,55 +241,21 @@ class LearnedDetector:
         )
 
 
-class CraqNet(LearnedDetector):
-    """Our own detector, see `baselines.craqnet`."""
-
-    name: ClassVar[str] = "craqnet"
-
-
-class SegFormerLora(LearnedDetector):
-    """Paper A's refiner, see `baselines.segformer_lora`."""
-
-    name: ClassVar[str] = "segformer_lora"
+def _detector_of(name: str) -> type[LearnedDetector]:
+    """Return the class of a network's detector; it is called as the class of the network is."""
+    known = ARCHITECTURES[name]
+    module, _, called = known.target.partition(":")
+    text = f"{known.summary[0].upper()}{known.summary[1:]}; see `{module}`."
+    own = {"name": name, "reference": known.reference, "__doc__": text, "__module__": __name__}
+    return type(called, (LearnedDetector,), own)
 
 
-class SegFormer(LearnedDetector):
-    """The same network, all of it trained and without a guide, see `baselines.segformer`."""
-
-    name: ClassVar[str] = "segformer"
-
-
-class UNet(LearnedDetector):
-    """A U-Net with a pretrained encoder, see `baselines.unet`."""
-
-    name: ClassVar[str] = "unet"
-
-
-class UNetClassic(LearnedDetector):
-    """The U-Net of 2015, 64 channels, see `baselines.unet`."""
-
-    name: ClassVar[str] = "unet_classic"
-
-
-class UNetSmall(LearnedDetector):
-    """A U-Net that fits into this package, see `baselines.unet`."""
-
-    name: ClassVar[str] = "unet_small"
-
-
-class ResUNet(LearnedDetector):
-    """Paper C's network, see `baselines.res_unet`."""
-
-    name: ClassVar[str] = "res_unet"
-
-
-class ResUNetSmall(LearnedDetector):
-    """Our own small stand-in for it, see `baselines.res_unet`."""
-
-    name: ClassVar[str] = "res_unet_small"
-
-
-class McDm(LearnedDetector):
-    """Paper C's rival, DeepLabV3+ with MobileNetV2, see `baselines.mc_dm`."""
-
-    name: ClassVar[str] = "mc_dm"
+CraqNet = _detector_of("craqnet")
+SegFormerLora = _detector_of("segformer_lora")
+SegFormer = _detector_of("segformer")
+UNet = _detector_of("unet")
+UNetClassic = _detector_of("unet_classic")
+UNetSmall = _detector_of("unet_small")
+ResUNet = _detector_of("res_unet")
+ResUNetSmall = _detector_of("res_unet_small")
+McDm = _detector_of("mc_dm")

@@ -153,6 +153,15 @@ LEARNED_FILLERS: Mapping[str, Listing] = {
 }
 """Inpainters that need torch (the extra ``models``), and weights."""
 
+SANITY_FILLERS: Mapping[str, Listing] = {
+    listing.name: listing
+    for listing in (
+        Listing("none", "sanity row: the damage is left", "baselines.inpainting.constant:Unfilled"),
+        Listing("mean", "sanity row: the picture's mean colour", "baselines.inpainting.constant:MeanColour"),
+    )
+}
+"""Those that do not look at the cracks: to be scored beside the others, not to be restored with."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -276,7 +285,7 @@ INPAINTERS = Family(
     kind="inpainter",
     word="inpainter",
     group="craqbench.inpainters",
-    ours={**FILLERS, **LEARNED_FILLERS},
+    ours={**FILLERS, **LEARNED_FILLERS, **SANITY_FILLERS},
     members=("name", "version", "card", "fill"),
 )
 

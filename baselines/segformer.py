@@ -1,7 +1,8 @@
 """`segformer`: SegFormer with the encoder MiT-B0 (Xie et al. 2021), fully trained, without a detector's help.
 
-Its logits have a quarter of the resolution; they are enlarged bilinearly, as its authors do. Encoders trained
-before come from the Hub or from this package, see `baselines.encoders`.
+Its logits have a quarter of the resolution of its input, at which a crack of 1-3 px is lost: the picture is
+enlarged twofold before the network sees it, and logits are brought to the picture's size bilinearly, as its
+authors do. Encoders trained before come from the Hub or from this package, see `baselines.encoders`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from baselines.networks import Habits, Segmenter
 from baselines.normalisation import as_imagenet
 
 __all__ = ["SegFormer", "full_logits", "mit_b0"]
+
+ENLARGED = 2
+"""How much larger than the picture the network's input is."""
 
 DICE_SHARE = 2.0
 """Weight of Dice beside cross entropy: paper A's lambda."""
@@ -38,8 +42,8 @@ class SegFormer(Segmenter):
         Where they came from, for the card.
     """
 
-    stride = 32
-    habits = Habits(lr=6e-4, final_lr=1e-6)
+    stride = 32 // ENLARGED
+    habits = Habits(lr=6e-4, final_lr=1e-6, crop=256 // ENLARGED)
 
     def __init__(self, *, classes: int = 2, base: str | None = None) -> None:
         super().__init__()
@@ -57,11 +61,6 @@ class SegFormer(Segmenter):
         del hint
         return cross_entropy(logits, target) + DICE_SHARE * dice(logits, target)
 
-    def encoder_state(self) -> dict[str, Tensor]:
-        """Return the encoder's tensors, as the file of the base "craqbench" has them."""
-        state: dict[str, Tensor] = self.model.segformer.state_dict()
-        return state
-
 
 def mit_b0(classes: int, *, channels: int) -> Any:
     """Return transformers' SegFormer of the size B0 with random weights.
@@ -78,5 +77,6 @@ def mit_b0(classes: int, *, channels: int) -> Any:
 
 def full_logits(model: nn.Module, pixels: Tensor) -> Tensor:
     """Return (N, classes, H, W) float32 logits of normalised (N, C, H, W) pixels."""
-    coarse = model(pixel_values=pixels).logits.float()
+    larger = functional.interpolate(pixels, scale_factor=ENLARGED, mode="bilinear", align_corners=False)
+    coarse = model(pixel_values=larger).logits.float()
     return functional.interpolate(coarse, size=pixels.shape[2:], mode="bilinear", align_corners=False)

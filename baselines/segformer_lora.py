@@ -9,6 +9,7 @@ Where the paper is silent, or contradicts itself:
 - *The fourth channel.* The encoder has been trained on three, and is frozen: the fourth starts at zero, and
   would stay there, so that the map could never be seen. The first patch embedding carries an adapter too.
 - *Without LoRA* (its Table III), all of the network is trained.
+- *The scale of the input* is not told; ours is twice the picture's, see `baselines.segformer`.
 - *Guided logits* are a matter of training: the map is added to no logit when the network is used.
 """
 
@@ -24,7 +25,7 @@ from baselines.encoders import OWN_BASE, fill_encoder
 from baselines.losses import masked_hybrid
 from baselines.networks import Habits, Segmenter
 from baselines.normalisation import as_imagenet
-from baselines.segformer import full_logits, mit_b0
+from baselines.segformer import ENLARGED, full_logits, mit_b0
 
 __all__ = ["SegFormerLora", "adapter_targets"]
 
@@ -65,8 +66,8 @@ class SegFormerLora(Segmenter):
     base, which is checked on loading: the base is there already.
     """
 
-    stride = 32
-    habits = Habits(lr=2e-4, final_lr=1e-6)
+    stride = 32 // ENLARGED
+    habits = Habits(lr=2e-4, final_lr=1e-6, crop=256 // ENLARGED)
 
     def __init__(
         self,

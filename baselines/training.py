@@ -19,8 +19,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from baselines import inference
+from baselines.inference import find_device, is_out_of_memory
 from baselines.networks import Segmenter
 from baselines.schedules import Schedule, learning_rate
+from baselines.weights import load_into
 
 __all__ = [
     "PRECISIONS",
@@ -29,6 +32,7 @@ __all__ = [
     "Step",
     "Trainer",
     "best_precision",
+    "find_device",
     "is_out_of_memory",
     "parameter_groups",
     "seed_weights",
@@ -43,6 +47,9 @@ CLIP = 1.0
 
 IGNORED = 255
 """The label of px that no loss counts."""
+
+LEAST_SCALE = 1.0
+"""If gradients in float16 overflow although they are scaled by no more than this, they are no numbers."""
 
 _SEEDS = 2**63 - 1
 
@@ -96,34 +103,11 @@ def seed_weights(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def find_device(name: str) -> torch.device:
-    """Return a device: "auto" is a GPU where there is one.
-
-    Raises
-    ------
-    ValueError
-        If there is no GPU, and "cuda" is asked for.
-    """
-    has_gpu = torch.cuda.is_available()
-    if name == "cuda" and not has_gpu:
-        raise ValueError("device 'cuda': no GPU was found: expected auto or cpu")
-    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
-
-
 def best_precision(device: torch.device) -> str:
     """Return the quickest of `PRECISIONS` that a device computes in by itself."""
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    has_bf16 = device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  no other way to ask
-    return "bf16" if has_bf16 else "fp32"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a device or here."""
-    told = str(error).lower()
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and ("out of memory" in told or "can't allocate memory" in told)
-    )
+    if inference.best_precision(device) == "bfloat16":
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
 
 
 class Trainer:
@@ -188,6 +172,10 @@ class Trainer:
         ------
         NotFiniteError
             If loss or gradient are not finite; the weights stay as they were before the step.
+
+        Notes
+        -----
+        A GPU is waited for once, when all gradients are on their way: loss and norm come home together.
         """
         torch.manual_seed((self.schedule.seed * 1_000_003 + self.step) % _SEEDS)
         self._hold()
@@ -200,27 +188,46 @@ class Trainer:
         with self._autocast():
             logits = self.network(images, hints)
         loss = self.network.loss(logits.float(), labels, hints)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NotFiniteError(f"loss {value} in step {self.step + 1}")
         self._scaler.scale(loss).backward()
-        norm = self._update()
+        self._scaler.unscale_(self._optimiser)
+        clipped = nn.utils.clip_grad_norm_(self._trained, CLIP)
+        value, norm = torch.stack([loss.detach(), clipped]).tolist()
+        self._check(value, norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
         self.step += 1
         self._move_average()
         return Step(value, norm, lr)
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> tuple[npt.NDArray[np.float32], float]:
-        """Return what the average finds, (N, classes, H, W) float32 probabilities, and its loss."""
+        """Return what the average finds, (N, classes, H, W) float32 probabilities, and its loss.
+
+        Raises
+        ------
+        NotFiniteError
+            If there is anything among them that is no number.
+        """
         images, labels, hints = self._tensors_of(batch)
         with self._autocast():
             logits = self.average(images, hints)
-        loss = self.average.loss(logits.float(), labels, hints)
-        return self.average.probabilities(logits).cpu().numpy(), float(loss)
+        loss = float(self.average.loss(logits.float(), labels, hints))
+        found = self.average.probabilities(logits).cpu().numpy()
+        if not (math.isfinite(loss) and np.isfinite(found).all()):
+            raise NotFiniteError(f"loss {loss} of the averaged network after step {self.step}")
+        return found, loss
 
     def averages(self) -> dict[str, Tensor]:
-        """Return the averaged network's state dict, on the CPU."""
-        return _at_home(self.average.state_dict())
+        """Return the averaged network's state dict, on the CPU.
+
+        Raises
+        ------
+        NotFiniteError
+            If a weight is not finite.
+        """
+        found = self.average.state_dict()
+        check_finite(found)
+        return _at_home(found)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that a run needs to go on, beside `facts`; on the CPU.
@@ -246,18 +253,22 @@ class Trainer:
 
         Raises
         ------
-        RuntimeError, ValueError, KeyError
-            If they are those of another network.
+        ValueError
+            If they are those of another network; the first tensor that does not fit is named.
+        KeyError
+            If a fact is missing.
         """
-        self.network.load_state_dict(_below(tensors, "network."))
-        self.average.load_state_dict(_below(tensors, "average."))
+        load_into(self.network, _below(tensors, "network."), "of the network")
+        load_into(self.average, _below(tensors, "average."), "of the average")
         state: dict[int, dict[str, Tensor]] = {}
         for path, value in _below(tensors, "optimiser.").items():
             key, _, name = path.partition("/")
-            state.setdefault(self._names.index(name), {})[key] = value
+            number = self._names.index(name)
+            state.setdefault(number, {})[key] = _laid_out(value, self._trained[number])
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self._scaler.load_state_dict(dict(facts["scaler"]))
+        if facts["scaler"]:  # empty if there was nothing to scale on the device of before
+            self._scaler.load_state_dict(dict(facts["scaler"]))
         self.step = int(facts["step"])
 
     def _optimiser_states(self) -> list[dict[str, Tensor]]:
@@ -266,15 +277,16 @@ class Trainer:
     def _tensors_of(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         images = self._moved(batch.images).permute(0, 3, 1, 2).float().div_(255)
         labels = self._moved(batch.labels).long()
-        labels[labels == IGNORED] = -1
+        labels.masked_fill_(labels == IGNORED, -1)
         hints = None if batch.hints is None else self._moved(batch.hints)[:, None].float()
         return images, labels, hints
 
     def _moved(self, array: npt.NDArray[np.uint8]) -> Tensor:
         tensor = torch.from_numpy(array)
         if self.device.type == "cuda":
+            # The copy in pinned memory is torch's own, which it does not use again before it has travelled.
             return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+        return tensor
 
     @contextlib.contextmanager
     def _autocast(self) -> Iterator[None]:
@@ -287,16 +299,13 @@ class Trainer:
         for parameter in self._held:
             parameter.requires_grad_(self.step >= self.schedule.freeze)
 
-    def _update(self) -> float:
-        """Clip and apply the gradients; return their norm."""
-        self._scaler.unscale_(self._optimiser)
-        norm = float(nn.utils.clip_grad_norm_(self._trained, CLIP))
-        # Scaled gradients may overflow: such a step is left out, and the scale is lowered.
-        if not math.isfinite(norm) and not self._scaler.is_enabled():
-            raise NotFiniteError(f"gradient {norm} in step {self.step + 1}")
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
-        return norm
+    def _check(self, loss: float, norm: float) -> None:
+        """Refuse what is no number; but scaled gradients may overflow: the scaler leaves such a step out."""
+        if not math.isfinite(loss):
+            raise NotFiniteError(f"loss {loss} in step {self.step + 1}")
+        if math.isfinite(norm) or (self._scaler.is_enabled() and self._scaler.get_scale() > LEAST_SCALE):
+            return
+        raise NotFiniteError(f"gradient {norm} in step {self.step + 1}")
 
     @torch.no_grad()
     def _move_average(self) -> None:
@@ -349,6 +358,14 @@ def _at_home(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, value in tensors.items()
     }
+
+
+def _laid_out(value: Tensor, like: Tensor) -> Tensor:
+    """Return a state of the optimiser in the order in memory of its parameter: sums over both are quick.
+
+    Checkpoints have rows and columns, networks here have channels last.
+    """
+    return torch.empty_like(like, device=value.device).copy_(value) if value.shape == like.shape else value
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

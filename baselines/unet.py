@@ -7,24 +7,25 @@ narrow one that fits into this package; like the second it sees local contrast r
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from baselines.encoders import with_imagenet
+from baselines.encoders import IMAGENET, with_imagenet
 from baselines.losses import mixed1
 from baselines.networks import Habits, Segmenter
 from baselines.normalisation import as_imagenet, standardised
 
-__all__ = ["UNet", "UNetClassic", "UNetSmall"]
+__all__ = ["LibraryNetwork", "UNet", "UNetClassic", "UNetSmall"]
 
 WINDOW = 17
 """Cells of the window of local contrast: 136 px."""
 
 
-class UNet(Segmenter):
-    """U-Net with a ResNet-34 as encoder, 24.4 M parameters, trained by Mixed1.
+class LibraryNetwork(Segmenter):
+    """A network of segmentation_models_pytorch, trained by Mixed1; a subclass says which.
 
     Parameters
     ----------
@@ -39,20 +40,18 @@ class UNet(Segmenter):
         "imagenet" or "random", for the card.
     """
 
-    stride = 32
     habits = Habits(lr=5e-4)
 
     def __init__(self, *, classes: int = 2, base: str | None = None) -> None:
         super().__init__()
-        import segmentation_models_pytorch as smp  # noqa: PLC0415  seconds, and only here
-
         self.classes = classes
         self.model, self.pretrained = with_imagenet(
-            base,
-            lambda trained: smp.Unet(
-                "resnet34", encoder_weights="imagenet" if trained else None, classes=classes
-            ),
+            base, lambda trained: self.made(IMAGENET if trained else None)
         )
+
+    @abstractmethod
+    def made(self, weights: str | None) -> nn.Module:
+        """Return the library's network, whose encoder has ImageNet's weights ("imagenet") or random ones."""
 
     def forward(self, image: Tensor, hint: Tensor | None = None) -> Tensor:
         """Return logits; see `Segmenter.forward`."""
@@ -64,6 +63,19 @@ class UNet(Segmenter):
         """Return Mixed1; see `Segmenter.loss`."""
         del hint
         return mixed1(logits, target)
+
+
+class UNet(LibraryNetwork):
+    """U-Net with a ResNet-34 as encoder, 24.4 M parameters."""
+
+    stride = 32
+
+    def made(self, weights: str | None) -> nn.Module:
+        """Return it; see `LibraryNetwork.made`."""
+        import segmentation_models_pytorch as smp  # noqa: PLC0415  seconds, and only here
+
+        network: nn.Module = smp.Unet("resnet34", encoder_weights=weights, classes=self.classes)
+        return network
 
 
 class UNetClassic(Segmenter):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.weight_files import WeightsError, digest, shipped_weights
 
-__all__ = ["HubReference", "fetch", "find_weights", "parse_reference"]
+__all__ = ["HubReference", "fetch", "find_weights", "first_line", "hub_client", "parse_reference"]
+
+_PAUSE = 1.0
+"""Seconds between the two signs of life that the Hub is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +129,15 @@ def _ask(reference: HubReference, name: str) -> Path:
         RevisionNotFoundError,
     )
 
-    where = f"weights {reference}: "
+    where, lacking = f"weights {reference}: ", ""
     try:
-        with _quiet_client():
+        with hub_client() as lacking:
             return Path(hf_hub_download(reference.repository, name, revision=reference.revision))
     except LocalEntryNotFoundError as error:
         raise WeightsError(
-            f"{where}the Hub cannot be reached, and there is no copy here: expected a network, a path to a "
-            "safetensors file, or no setting weights, for those of this package"
+            f"{where}the Hub cannot be reached ({lacking or first_line(error)}), and there is no copy here: "
+            "expected a network, a path to a safetensors file, or no setting weights, for those of this "
+            "package"
         ) from error
     except RevisionNotFoundError as error:
         raise WeightsError(f"{where}there is no revision {reference.revision!r}") from error
@@ -142,18 +148,68 @@ def _ask(reference: HubReference, name: str) -> Path:
             f"{where}there is no such repository, or it is private and the login may not see it"
         ) from error
     except Exception as error:  # whatever the client raises: a bad name, a proxy, a server that failed
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(f"{where}the Hub did not give {name!r}: {reason}") from error
+        raise WeightsError(f"{where}the Hub did not give {name!r}: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
-def _quiet_client() -> Iterator[None]:
-    """Keep the client's accounts of each new attempt from the terminal."""
-    from huggingface_hub.utils import logging as client_log  # noqa: PLC0415  as in _ask
+def hub_client() -> Iterator[str]:
+    """Keep the Hub's client from telling the terminal of each attempt, and from waiting for no network.
 
-    level = client_log.get_verbosity()
+    By itself it tries for half a minute, or for minutes behind a wall that swallows what is sent, before it
+    says that there is no connection. Here the Hub is asked for a sign of life first. Without one the client
+    is set to what HF_HUB_OFFLINE does: what lies in its cache is served, and all else fails at once. With
+    one it is as patient as ever: a network that is slow, or a Hub that fails now and then, does no harm.
+
+    Yields
+    ------
+    Why the Hub is out of reach; nothing if it is not.
+    """
+    from huggingface_hub import constants  # noqa: PLC0415  as in _ask
+    from huggingface_hub.utils import logging as client_log  # noqa: PLC0415  the same
+
+    level, offline = client_log.get_verbosity(), constants.HF_HUB_OFFLINE
     client_log.set_verbosity(logging.ERROR)
     try:
-        yield
+        lacking = "HF_HUB_OFFLINE is set" if offline else _out_of_reach(constants.HF_HUB_ETAG_TIMEOUT)
+        constants.HF_HUB_OFFLINE = bool(lacking)
+        yield lacking
     finally:
+        constants.HF_HUB_OFFLINE = offline
         client_log.set_verbosity(level)
+
+
+def _out_of_reach(seconds: float) -> str:
+    """Say why nothing is heard of the Hub, or nothing if an answer comes, whichever it is.
+
+    Parameters
+    ----------
+    seconds
+        Wait so long in all: a name that nobody resolves, or an address that nobody answers at, may take
+        longer, and cannot be interrupted.
+    """
+    told: list[str] = []
+    asking = threading.Thread(target=lambda: told.append(_ping(seconds)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return told[0] if told else f"no answer within {seconds:g} s, HF_HUB_ETAG_TIMEOUT"
+
+
+def _ping(seconds: float) -> str:
+    """Ask once and, as a network may be about to come up, once more."""
+    from huggingface_hub import constants, get_session  # noqa: PLC0415  as in _ask
+
+    reason = ""
+    for pause in (_PAUSE, 0):
+        try:
+            get_session().head(constants.ENDPOINT, timeout=seconds, follow_redirects=False)
+        except Exception as error:  # noqa: BLE001  of the network, of a proxy, of a certificate
+            reason = first_line(error)
+            time.sleep(pause)
+        else:
+            return ""
+    return reason
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says first, or what it is called."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

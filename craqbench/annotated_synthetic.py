@@ -44,9 +44,10 @@ _PARALLEL_FROM = 16
 
 
 class Drawn(NamedTuple):
-    """A picture that was drawn: its image and labels, encoded without loss, and what was drawn."""
+    """A picture that was drawn, and what; encoded without loss."""
 
     image: bytes
+    undamaged: bytes
     labels: bytes
     attributes: dict[str, str]
 
@@ -58,7 +59,7 @@ class DrawnReader:
     Attributes
     ----------
     pictures
-        By the id of the item; about 100 kB each.
+        By the id of the item; about 200 kB each.
     """
 
     pictures: Mapping[str, Drawn]
@@ -66,7 +67,11 @@ class DrawnReader:
     def read(self, item: Item) -> Annotated:
         """Decode an item, see `craqbench.annotations.Reader`."""
         drawn = self.pictures[item.id]
-        return Annotated(decode_image(drawn.image), _certain(decode_labels(drawn.labels)))
+        return Annotated(
+            decode_image(drawn.image),
+            _certain(decode_labels(drawn.labels)),
+            undamaged=decode_image(drawn.undamaged),
+        )
 
 
 def _certain(labels: Labels) -> Annotation:
@@ -94,6 +99,7 @@ def open_synthetic(n: int = FIXED_SIZE, workers: int = 1, progress: Progress | N
         items=items,
         contents=tuple(_content(picture) for picture in drawn),
         reader=DrawnReader(pictures),
+        undamaged=True,
     )
 
 
@@ -110,7 +116,8 @@ def _draw(index: int, beat: Beat) -> Drawn:
     size = (SIDE, SIDE)
     made = triplet(RECIPES[RECIPE], SEED, index, ProceduralSource(SEED, size).painting(index), size)
     beat()
-    return Drawn(encode_image(made.damaged), encode_labels(made.labels), _texts(made.meta))
+    pictures = encode_image(made.damaged), encode_image(made.image), encode_labels(made.labels)
+    return Drawn(*pictures, _texts(made.meta))
 
 
 def _texts(meta: Mapping[str, Any]) -> dict[str, str]:
@@ -155,7 +162,7 @@ class ShardReader:
     places: Mapping[str, Place]
 
     def read(self, item: Item) -> Annotated:
-        """Read a row: its damaged painting and its labels, see `craqbench.annotations.Reader`."""
+        """Read a row: its painting, damaged and not, and labels; see `craqbench.annotations.Reader`."""
         place = self.places[item.id]
         shard = self.shards[place.shard]
         try:
@@ -166,7 +173,7 @@ class ShardReader:
             row = decode_row(_rows_of_group(shard.path, shard.stamp, place.group)[place.row], shard.split)
         except READ_ERRORS as error:
             raise AnnotationError(f"{shard.path}, row {item.id}: {first_line(error)}") from error
-        return Annotated(row.damaged, _certain(row.labels))
+        return Annotated(row.damaged, _certain(row.labels), undamaged=row.image)
 
 
 def open_dataset(folder: Path, progress: Progress | None) -> AnnotatedSet:
@@ -196,6 +203,7 @@ def open_dataset(folder: Path, progress: Progress | None) -> AnnotatedSet:
         items=items,
         contents=tuple(f"{records[place.shard]['content_sha256']} {number}" for number, place, _ in rows),
         reader=ShardReader(shards, {item.id: place for item, (_, place, _) in zip(items, rows, strict=True)}),
+        undamaged=True,
     )
 
 

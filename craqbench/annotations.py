@@ -103,11 +103,14 @@ class Annotated:
         What predictions are scored against, (H, W).
     second
         By another annotator who has not seen the first; None for most images.
+    undamaged
+        Like `image`, but without the damage: of synthetic cracks this is known, of others it is None.
     """
 
     image: Image
     annotation: Annotation
     second: Annotation | None = None
+    undamaged: Image | None = None
 
     @property
     def labels(self) -> Labels:
@@ -123,6 +126,11 @@ class Annotated:
     def mask(self) -> Mask:
         """(H, W) bool: class 1, craquelure."""
         return self.annotation.mask
+
+    @property
+    def damage(self) -> Mask:
+        """(H, W) bool: any class but the background."""
+        return np.greater(self.labels, 0)
 
 
 class Reader(Protocol):
@@ -160,6 +168,8 @@ class AnnotatedSet:
         What reads them.
     clean
         Whether these are paintings without cracks: only false alarms can be counted.
+    undamaged
+        Whether every image is known without its damage, see `Annotated`: fillings can be scored.
     skipped
         What lies in the set's folder and cannot be used, and why.
     filters
@@ -175,6 +185,7 @@ class AnnotatedSet:
     contents: tuple[str, ...]
     reader: Reader
     clean: bool = False
+    undamaged: bool = False
     skipped: tuple[Skipped, ...] = ()
     filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
 

@@ -7,29 +7,33 @@ machine. Only results of the same set under the same policies go into one table.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Literal
 
+from craqbench.comparison_notes import notes_on
+from craqbench.comparison_rows import SPEED, Comparison, Pair, Row
 from craqbench.errors import UsageError
 from craqbench.figures import (
     CLEAN_RANKING,
+    FILLING_RANKING,
     LOWER_IS_BETTER,
     RANKING,
     bootstrap_rng,
     figures,
     interval_figures,
 )
-from craqbench.metrics import LEVEL, Difference, Ranked, paired_difference, rank_methods, resampling_weights
+from craqbench.metrics import Difference, Ranked, paired_difference, rank_methods, resampling_weights
+from craqbench.metrics.filling import ERRORS
 from craqbench.metrics.inputs import Counts as Array
 from craqbench.metrics.inputs import Floats
+from craqbench.metrics.widths import WIDTHS
 from craqbench.results import (
     Counts,
-    PaintingCounts,
+    DetectionResult,
+    InpaintingResult,
     Result,
     Score,
-    SetInfo,
     added,
     scores_of,
     tables_of,
@@ -38,79 +42,14 @@ from craqbench.results import (
 __all__ = ["CEILING", "SPEED", "Comparison", "Pair", "Row", "compare"]
 
 CEILING = "second annotator"
-SPEED = "seconds_per_megapixel"
-FEW_PAINTINGS = 10
-"""With fewer, percentile intervals are known to be too narrow."""
 
-Kind = Literal["ceiling", "method", "sanity", "incomplete"]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the table.
-
-    Attributes
-    ----------
-    label
-        Of the method, with its version where two rows would be called the same.
-    kind
-        "method"; "sanity", which does not look at the image; "ceiling", a second annotator; "incomplete",
-        a method that failed on some image.
-    rank
-        Among methods; those that cannot be told apart from the best of their group share one. None for the
-        other kinds.
-    scores
-        By name, see `craqbench.figures`; and `SPEED`.
-    behind
-        The best method's figure minus this one's, paired by painting; None for the best itself, and where
-        paintings are not the same.
-    on_second
-        The ranking figure on the images that have a second annotator.
-    result
-        None for the ceiling.
-    """
-
-    label: str
-    kind: Kind
-    rank: int | None
-    scores: Mapping[str, Score]
-    behind: Difference | None = None
-    on_second: float | None = None
-    result: Result | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """How much better the first row's ranking figure is than the second's."""
-
-    first: str
-    second: str
-    difference: Difference
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A table.
-
-    Attributes
-    ----------
-    set
-        What was scored on.
-    ranking
-        Name of the figure that ranks.
-    rows
-        The ceiling first, incomplete results last, the others best first.
-    pairs
-        Every two rows of methods and sanity rows.
-    notes
-        What a reader must know, a sentence each.
-    """
-
-    set: SetInfo
-    ranking: str
-    rows: tuple[Row, ...]
-    pairs: tuple[Pair, ...]
-    notes: tuple[str, ...]
+_KINDS = {
+    RANKING: "tolerance",
+    CLEAN_RANKING: "alarms",
+    FILLING_RANKING: "errors",
+    **{f"psnr:{place}": "errors" for place in ERRORS},
+}
+"""What counts a figure that ranks is made of."""
 
 
 def compare(results: Sequence[Result], *, sort: str | None = None) -> Comparison:
@@ -131,7 +70,7 @@ def compare(results: Sequence[Result], *, sort: str | None = None) -> Comparison
     """
     _refuse_unlike(results)
     first = results[0]
-    ranking = CLEAN_RANKING if first.set.clean else RANKING
+    ranking = first.ranking
     labels = _labels(results)
     complete = {label: result for label, result in zip(labels, results, strict=True) if result.complete}
     places = _places(complete, ranking)
@@ -142,8 +81,9 @@ def compare(results: Sequence[Result], *, sort: str | None = None) -> Comparison
         for label, result in zip(labels, results, strict=True)
         if not result.complete
     ]
-    pairs = _pairs(complete, ranking)
-    return Comparison(first.set, ranking, tuple(rows), pairs, tuple(_notes(rows, pairs, results)))
+    pairs, leaders = _pairs(complete, ranking), _leaders(complete)
+    table = Comparison(first.set, ranking, tuple(rows), pairs, leaders, ())
+    return replace(table, notes=tuple(notes_on(table, results)))
 
 
 def _refuse_unlike(results: Sequence[Result]) -> None:
@@ -186,40 +126,52 @@ def _scores(result: Result) -> dict[str, Score]:
     return {**result.scores, SPEED: Score(value=result.speed.seconds_per_megapixel)}
 
 
-def _table(paintings: Sequence[PaintingCounts], ranking: str) -> Array:
-    """Return the counts that the ranking figure is made of, by painting."""
-    tables = tables_of([one.counts for one in paintings], clean=ranking == CLEAN_RANKING)
-    return tables[_kind(ranking)]
-
-
-def _kind(ranking: str) -> str:
-    return "alarms" if ranking == CLEAN_RANKING else "tolerance"
+def _table(result: Result, ranking: str) -> Array | Floats:
+    """Return the counts that a figure is made of, by painting; paintings without px of it are left out."""
+    table = result.tables(result.paintings)[_KINDS[ranking]]
+    if _KINDS[ranking] != "errors":
+        return table
+    place = ERRORS.index(ranking.partition(":")[2])
+    return table[table[:, place, -1] > 0]
 
 
 def _goodness(ranking: str) -> Callable[[Floats], Floats]:
-    """Return the ranking figure as a function of counts, higher is better."""
+    """Return a figure that ranks as a function of counts, higher is better."""
     sign = -1 if ranking in LOWER_IS_BETTER else 1
 
     def score(counts: Floats) -> Floats:
-        return sign * figures(_kind(ranking), counts, ())[ranking]
+        return sign * figures(_KINDS[ranking], counts, ())[ranking]
 
     return score
 
 
 def _places(complete: Mapping[str, Result], ranking: str) -> dict[str, Ranked]:
     tables = {
-        label: _table(result.paintings, ranking)
+        label: _table(result, ranking)
         for label, result in complete.items()
-        if result.method.kind == "method"
+        if result.method.kind == "method" and _is_defined(result, ranking)
     }
     return {one.name: one for one in rank_methods(tables, _goodness(ranking), rng=bootstrap_rng())}
+
+
+def _leaders(complete: Mapping[str, Result]) -> dict[str, tuple[str, ...]]:
+    """Return who is best on cracks of which width; see `Comparison`."""
+    found = {}
+    for width in WIDTHS if any(isinstance(one, InpaintingResult) for one in complete.values()) else ():
+        places = _places(complete, f"psnr:{width}").values()
+        found[width] = tuple(one.name for one in places if one.rank == 1)
+    return found
+
+
+def _is_defined(result: Result, ranking: str) -> bool:
+    return result.scores.get(ranking, Score(value=None)).value is not None
 
 
 def _row(label: str, complete: Mapping[str, Result], places: Mapping[str, Ranked], ranking: str) -> Row:
     result = complete[label]
     best = next(iter(places), None)
     behind = None
-    if best is not None and best != label:
+    if best is not None and best != label and _is_defined(result, ranking):
         behind = _difference(complete[best], result, ranking)
     return Row(
         label,
@@ -227,20 +179,22 @@ def _row(label: str, complete: Mapping[str, Result], places: Mapping[str, Ranked
         places[label].rank if label in places else None,
         _scores(result),
         behind,
-        _on(result, {one.id for one in result.second}, ranking),
+        _on_second(result, ranking),
         result,
     )
 
 
 def _difference(first: Result, second: Result, ranking: str) -> Difference:
-    a, b = _table(first.paintings, ranking), _table(second.paintings, ranking)
+    a, b = _table(first, ranking), _table(second, ranking)
     weights = resampling_weights(len(a), rng=bootstrap_rng())
     return paired_difference(a, b, _goodness(ranking), weights=weights)
 
 
-def _on(result: Result, ids: Iterable[str], ranking: str) -> float | None:
-    """Return the ranking figure of some of the images."""
-    chosen = set(ids)
+def _on_second(result: Result, ranking: str) -> float | None:
+    """Return the ranking figure of the images that have a second annotator."""
+    if not isinstance(result, DetectionResult):
+        return None
+    chosen = {one.id for one in result.second}
     counts = [image.counts for image in result.images if image.id in chosen]
     return scores_of(added(counts))[ranking] if counts else None
 
@@ -249,12 +203,13 @@ def _pairs(complete: Mapping[str, Result], ranking: str) -> tuple[Pair, ...]:
     return tuple(
         Pair(first, second, _difference(complete[first], complete[second], ranking))
         for first, second in combinations(complete, 2)
+        if _is_defined(complete[first], ranking) and _is_defined(complete[second], ranking)
     )
 
 
 def _ceiling(results: Sequence[Result], ranking: str) -> list[Row]:
     """Return the row of the second annotator, where the set has one."""
-    second = max((result.second for result in results), key=len)
+    second = max((r.second for r in results if isinstance(r, DetectionResult)), key=len, default=())
     if not second or ranking == CLEAN_RANKING:
         return []
     by_painting: dict[str, list[Counts]] = {}
@@ -279,80 +234,3 @@ def _sorted(rows: Sequence[Row], by: str) -> list[Row]:
         return value is None, sign * (value or 0.0), row.label
 
     return sorted(rows, key=key)
-
-
-def _notes(rows: Sequence[Row], pairs: Sequence[Pair], results: Sequence[Result]) -> Iterable[str]:
-    of = results[0].set
-    yield (
-        f"{of.spec}, version {of.version}, digest {of.digest[:12]}: {_counted(of.images, 'image')} of "
-        f"{_counted(of.paintings, 'painting')}. Benchmark {results[0].benchmark}. "
-        "In brackets: 95 % intervals by painting."
-    )
-    yield (
-        "Methods that share a rank cannot be told apart from the best of their group on these paintings "
-        f"(paired bootstrap, p >= {1 - LEVEL:.2g})."
-    )
-    if of.paintings == 1:
-        yield "With one painting there are no intervals, and ranks say nothing."
-    elif of.paintings < FEW_PAINTINGS:
-        yield f"With {of.paintings} paintings intervals are too narrow, and ranks say little."
-    yield from _notes_on_sanity(rows, pairs)
-    yield from _notes_on_ceiling(rows, results)
-    for row in rows:
-        if row.result is not None and row.kind == "incomplete":
-            failed = row.result.failures
-            yield (
-                f"{row.label} failed on {len(failed)} of {of.images} images and has no scores; first on "
-                f"{failed[0].image}: {failed[0].reason}"
-            )
-    yield from _notes_on_classes(rows, of)
-    tuned = [r.label for r in rows if r.result is not None and r.result.threshold.tuned_on is not None]
-    if tuned:
-        yield f"Thresholds tuned on another set: {', '.join(tuned)}. All others are the methods' own."
-    if len({r.hardware for r in results}) > 1 or any(r.speed.workers > 1 for r in results):
-        yield "Speeds were measured beside other work or on different machines: compare them with care."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _notes_on_sanity(rows: Sequence[Row], pairs: Sequence[Pair]) -> Iterable[str]:
-    sanity = [row.label for row in rows if row.kind == "sanity"]
-    if not sanity:
-        yield "No sanity rows: evaluate 'none' and 'all', too, to see what a figure is worth."
-    for row in rows:
-        beaten = [label for label in sanity if row.kind == "method" and _better(row.label, label, pairs)]
-        rest = [label for label in sanity if label not in beaten]
-        if row.kind == "method" and rest:
-            yield f"{row.label} is not significantly better than {' and '.join(rest)}."
-
-
-def _better(label: str, other: str, pairs: Sequence[Pair]) -> bool:
-    for pair in pairs:
-        if {pair.first, pair.second} == {label, other}:
-            sign = 1 if pair.first == label else -1
-            return sign * pair.difference.value > 0 and pair.difference.p < 1 - LEVEL
-    return False
-
-
-def _notes_on_classes(rows: Sequence[Row], of: SetInfo) -> Iterable[str]:
-    further = of.classes[2:]
-    blind = [r.label for r in rows if r.result is not None and r.result.predicted_classes == 2]
-    if further and blind:
-        yield (
-            f"Never predicted by {', '.join(blind)}: {', '.join(further)}. Their averages over classes count "
-            "it as missed."
-        )
-
-
-def _notes_on_ceiling(rows: Sequence[Row], results: Sequence[Result]) -> Iterable[str]:
-    if any(row.kind == "ceiling" for row in rows):
-        count = max(len(result.second) for result in results)
-        found = ", ".join(
-            f"{row.label} {row.on_second:.3f}"
-            for row in rows
-            if row.kind == "method" and row.on_second is not None
-        )
-        alone = f" On these: {found}." if found else ""
-        yield f"The second annotator has {count} of {results[0].set.images} images.{alone}"

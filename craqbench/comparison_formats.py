@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from craqbench.comparison import SPEED, Comparison, Row
-from craqbench.figures import CLEAN_RANKING
+from craqbench.figures import CLEAN_RANKING, FILLING_RANKING
 from craqbench.metrics import Difference
+from craqbench.metrics.widths import WIDTHS
 from craqbench.results import Score
 
 __all__ = ["FORMATS", "cells", "fitted", "headers", "write"]
@@ -20,10 +21,11 @@ __all__ = ["FORMATS", "cells", "fitted", "headers", "write"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the short table: its head, and how a row is written in it."""
+    """A column of the short table: its head, how a row is written in it, and the figure that it shows."""
 
     head: str
     cell: Callable[[Row], str]
+    figure: str = ""
 
 
 def _figure(name: str, head: str, form: str = ".3f") -> Column:
@@ -31,7 +33,7 @@ def _figure(name: str, head: str, form: str = ".3f") -> Column:
         value = row.scores[name].value if name in row.scores else None
         return "" if value is None else f"{value:{form}}"
 
-    return Column(head, cell)
+    return Column(head, cell, name)
 
 
 def _with_interval(name: str, head: str, form: str = ".3f") -> Column:
@@ -43,7 +45,7 @@ def _with_interval(name: str, head: str, form: str = ".3f") -> Column:
             return plain.cell(row)
         return f"{plain.cell(row)} [{score.low:{form}}, {score.high:{form}}]"
 
-    return Column(head, cell)
+    return Column(head, cell, name)
 
 
 def _behind(row: Row) -> str:
@@ -82,9 +84,29 @@ CLEAN = (
     *_LAST,
 )
 
+FILLINGS = (
+    *_FIRST,
+    _with_interval(FILLING_RANKING, "PSNR mask", ".2f"),
+    Column("behind best", _behind),
+    *(_figure(f"psnr:{width}", f"PSNR {width}", ".2f") for width in WIDTHS),
+    _figure("mae:mask", "MAE mask", ".2f"),
+    _figure("mean_psnr:mask", "mean PSNR mask", ".2f"),
+    _figure("ssim:mask", "SSIM mask"),
+    _figure("vif:mask", "VIF mask"),
+    _figure("lpips:mask", "LPIPS mask"),
+    _figure("psnr:ring", "PSNR ring", ".2f"),
+    _figure("ssim:whole", "SSIM"),
+    _figure("vif:whole", "VIF"),
+    _figure("lpips:whole", "LPIPS"),
+    _figure("entropy:filled", "entropy", ".3f"),
+    *_LAST,
+)
+"""The mask first, whole and by the width of cracks; then the ring, and the whole picture."""
+
 _IMPORTANT = (
-    *("rank", "method", "F1@2px", "false px, share"),
+    *("rank", "method", "F1@2px", "false px, share", "PSNR mask"),
     *("behind best", "F1", "clDice", "s/MP", "Acc", "P@2px", "R@2px"),
+    *(f"PSNR {width}" for width in WIDTHS),
 )
 """What stays longest where a terminal is narrow."""
 
@@ -96,9 +118,18 @@ _ALWAYS = 3
 
 
 def _columns(comparison: Comparison) -> Sequence[Column]:
+    if comparison.ranking == FILLING_RANKING:
+        measured = {
+            name for row in comparison.rows for name, score in row.scores.items() if score.value is not None
+        }
+        return [column for column in FILLINGS if not column.figure or column.figure in measured]
     if comparison.set.clean:
         return CLEAN
     return (*CRACKS[: -len(_LAST)], *_of_classes(comparison.set.classes), *_LAST)
+
+
+def _is_measured(comparison: Comparison, name: str) -> bool:
+    return any(name in row.scores and row.scores[name].value is not None for row in comparison.rows)
 
 
 def _of_classes(classes: Sequence[str]) -> Sequence[Column]:
@@ -189,7 +220,7 @@ def _csv(comparison: Comparison) -> str:
     names = list(dict.fromkeys(name for row in comparison.rows for name in row.scores))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    facts = ("rank", "method", "kind", "version", "threshold", "tuned_on", "predictions_digest")
+    facts = _facts(comparison.rows[0], comparison)
     ends = ("", "_low", "_high")
     behind = ("behind", "behind_low", "behind_high", "behind_p")
     writer.writerow([*facts, *(f"{name}{end}" for name in names for end in ends), *behind, "on_second"])
@@ -197,20 +228,20 @@ def _csv(comparison: Comparison) -> str:
         scores = [row.scores.get(name, Score(value=None)) for name in names]
         figures = [value for score in scores for value in (score.value, score.low, score.high)]
         gap = [None] * 4 if row.behind is None else [*asdict(row.behind).values()]
-        writer.writerow([*_facts(row).values(), *figures, *gap, row.on_second])
+        writer.writerow([*_facts(row, comparison).values(), *figures, *gap, row.on_second])
     return out.getvalue()
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: Row, comparison: Comparison) -> dict[str, Any]:
+    """Return what is told of a row beside its figures; of the ceiling the same names, without values."""
     result = row.result
-    tuned = None if result is None else result.threshold.tuned_on
+    names = next(r.result.told() for r in comparison.rows if r.result is not None)
     return {
         "rank": row.rank,
         "method": row.label,
         "kind": row.kind,
         "version": result and result.method.version,
-        "threshold": result and result.threshold.value,
-        "tuned_on": tuned and tuned.spec,
+        **(dict.fromkeys(names) if result is None else result.told()),
         "predictions_digest": result and result.predictions_digest,
     }
 
@@ -221,7 +252,7 @@ def _json(comparison: Comparison) -> str:
         "ranking": comparison.ranking,
         "rows": [
             {
-                **_facts(row),
+                **_facts(row, comparison),
                 "scores": {name: score.model_dump() for name, score in row.scores.items()},
                 "behind": _difference(row.behind),
                 "on_second": row.on_second,
@@ -232,6 +263,7 @@ def _json(comparison: Comparison) -> str:
             {"first": pair.first, "second": pair.second, **(_difference(pair.difference) or {})}
             for pair in comparison.pairs
         ],
+        **({"leaders": comparison.leaders} if comparison.leaders else {}),
         "notes": comparison.notes,
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

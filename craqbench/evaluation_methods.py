@@ -19,8 +19,16 @@ from typing import Any
 import cv2
 
 import craqbench
-from baselines.protocols import Detector, count_classes
-from baselines.registry import default_settings, get_detector, settings_of
+from baselines.protocols import Detector, Inpainter, Method, count_classes
+from baselines.registry import (
+    DETECTORS,
+    INPAINTERS,
+    Family,
+    default_settings,
+    get_detector,
+    get_inpainter,
+    settings_of,
+)
 from craqbench.errors import UsageError
 from craqbench.evaluation_paths import named, short, told
 from craqbench.results import CardInfo, Hardware, MethodInfo
@@ -33,13 +41,16 @@ __all__ = [
     "describe_versions",
     "device_of",
     "make_detector",
+    "make_inpainter",
     "parse_method",
     "takes_device",
 ]
 
 DEVICES = ("auto", "cpu", "cuda")
-SANITY = ("none", "all")
-"""Methods that do not look at the image."""
+SANITY = {DETECTORS.kind: ("none", "all"), INPAINTERS.kind: ("none", "mean")}
+"""Methods that do not look at the image, or at the cracks in it."""
+
+_FAMILIES = {family.kind: family for family in (DETECTORS, INPAINTERS)}
 
 _SETTING = re.compile(r",([A-Za-z_]\w*)=([^,]*)$")
 _DEVICE = "device"
@@ -59,15 +70,25 @@ class MethodSpec:
         (name, value) of the settings that were given.
     given
         What was typed.
+    kind
+        Of the family it belongs to, see `baselines.registry.Family`.
     """
 
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
     given: str = ""
+    kind: str = DETECTORS.kind
 
 
-def parse_method(text: str) -> MethodSpec:
+def parse_method(text: str, family: Family = DETECTORS) -> MethodSpec:
     """Read ``NAME[,SETTING=VALUE ...]``; the values of a tuple are separated by colons.
+
+    Parameters
+    ----------
+    text
+        What was typed.
+    family
+        Detectors or inpainters.
 
     Raises
     ------
@@ -84,11 +105,11 @@ def parse_method(text: str) -> MethodSpec:
         rest = rest[: match.start()]
         found.append((match[1], match[2].strip()))
     try:
-        defaults = default_settings(rest)
+        defaults = default_settings(rest, family)
     except ValueError as error:
         raise UsageError(str(error)) from error
     values = {name: _read(text, name, value, defaults.get(name)) for name, value in reversed(found)}
-    return MethodSpec(rest, tuple(values.items()), text.strip())
+    return MethodSpec(rest, tuple(values.items()), text.strip(), family.kind)
 
 
 def _read(text: str, name: str, value: str, default: Any) -> Any:
@@ -120,7 +141,23 @@ def _read_like(default: Any, value: str) -> Any:
 
 def takes_device(spec: MethodSpec) -> bool:
     """Whether a method has a setting ``device``."""
-    return _DEVICE in default_settings(spec.name)
+    return _DEVICE in default_settings(spec.name, _FAMILIES[spec.kind])
+
+
+def _settings(spec: MethodSpec, device: str) -> dict[str, Any]:
+    """Return the settings that were given, and ``device`` for a method that has it, unless it was given."""
+    return {**({_DEVICE: device} if takes_device(spec) else {}), **dict(spec.settings)}
+
+
+def make_inpainter(spec: MethodSpec, device: str) -> Inpainter:
+    """Make an inpainter; ``device`` goes to those that have such a setting, unless it was given.
+
+    Raises
+    ------
+    ValueError
+        See `baselines.registry.get_inpainter`.
+    """
+    return get_inpainter(spec.name, **_settings(spec, device))
 
 
 def make_detector(spec: MethodSpec, device: str) -> Detector:
@@ -131,10 +168,7 @@ def make_detector(spec: MethodSpec, device: str) -> Detector:
     ValueError
         See `baselines.registry.get_detector`, and `baselines.protocols.count_classes`.
     """
-    settings = dict(spec.settings)
-    if takes_device(spec):
-        settings = {_DEVICE: device, **settings}
-    detector = get_detector(spec.name, **settings)
+    detector = get_detector(spec.name, **_settings(spec, device))
     try:
         count_classes(detector)
     except ValueError as error:
@@ -142,15 +176,15 @@ def make_detector(spec: MethodSpec, device: str) -> Detector:
     return detector
 
 
-def describe_method(spec: MethodSpec, detector: Detector) -> MethodInfo:
+def describe_method(spec: MethodSpec, method: Method) -> MethodInfo:
     """Return what a result says of a method; of files among its settings no paths."""
-    card = detector.card
+    card = method.card
     given = {name: value for name, value in spec.settings if name != _DEVICE}
-    settings = {k: v for k, v in {**given, **settings_of(detector)}.items() if k != _DEVICE}
+    settings = {k: v for k, v in {**given, **settings_of(method)}.items() if k != _DEVICE}
     return MethodInfo(
-        label=",".join([detector.name, *(f"{name}={short(value)}" for name, value in given.items())]),
-        name=detector.name,
-        version=detector.version,
+        label=",".join([method.name, *(f"{name}={short(value)}" for name, value in given.items())]),
+        name=method.name,
+        version=method.version,
         given=named(spec.given or spec.name, spec.settings),
         settings=_as_json({name: told(value) for name, value in settings.items()}),
         card=CardInfo(
@@ -159,8 +193,8 @@ def describe_method(spec: MethodSpec, detector: Detector) -> MethodInfo:
             reference=card.reference,
             weights=card.weights,
         ),
-        source_sha256=_source_digest(detector),
-        kind="sanity" if spec.name in SANITY else "method",
+        source_sha256=_source_digest(method),
+        kind="sanity" if spec.name in SANITY[spec.kind] else "method",
     )
 
 
@@ -171,49 +205,49 @@ def _as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _source_digest(detector: Detector) -> str | None:
+def _source_digest(method: Method) -> str | None:
     """Digest the file that defines a method: its author may forget to raise the version."""
     try:
-        file = inspect.getsourcefile(type(detector))
+        file = inspect.getsourcefile(type(method))
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
     except (OSError, TypeError):
         return None
 
 
-def describe_versions(detector: Detector) -> dict[str, str]:
+def describe_versions(method: Method) -> dict[str, str]:
     """Return the versions of what a method's figures may depend on; of torch only if it runs on it."""
     return {
         "craqbench": craqbench.__version__,
         "python": platform.python_version(),
         "opencv": cv2.__version__,
         **{name: importlib.metadata.version(name) for name in _LIBRARIES},
-        **({_TORCH: str(sys.modules[_TORCH].__version__)} if _runs_on_torch(detector) else {}),
+        **({_TORCH: str(sys.modules[_TORCH].__version__)} if _runs_on_torch(method) else {}),
     }
 
 
-def _runs_on_torch(detector: Detector) -> bool:
-    """Whether torch, or a module that has imported it, made the class of a detector or of what it holds.
+def _runs_on_torch(method: Method) -> bool:
+    """Whether torch, or a module that has imported it, made the class of a method or of what it holds.
 
     That torch is loaded says nothing: another method of the same run may have loaded it.
     """
     if _TORCH not in sys.modules:
         return False
-    held = getattr(detector, "__dict__", {}).values()
-    things = [detector, *(one for value in held for one in (value if isinstance(value, tuple) else (value,)))]
+    held = getattr(method, "__dict__", {}).values()
+    things = [method, *(one for value in held for one in (value if isinstance(value, tuple) else (value,)))]
     modules = {kind.__module__ for thing in things for kind in type(thing).__mro__}
     return any(
         name.partition(".")[0] == _TORCH or _TORCH in vars(sys.modules.get(name, object)) for name in modules
     )
 
 
-def device_of(detector: Detector) -> str:
-    """Return what a detector runs on, as it says itself."""
-    return str(getattr(detector, _DEVICE, "cpu")) or "unknown"
+def device_of(method: Method) -> str:
+    """Return what a method runs on, as it says itself."""
+    return str(getattr(method, _DEVICE, "cpu")) or "unknown"
 
 
-def describe_hardware(detector: Detector) -> Hardware:
+def describe_hardware(method: Method) -> Hardware:
     """Return what this machine is, without a name that could tell whose it is."""
-    device = device_of(detector)
+    device = device_of(method)
     return Hardware(
         cpu=_cpu(),
         cores=_cores(),

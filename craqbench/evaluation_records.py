@@ -3,9 +3,10 @@
 ::
 
     FOLDER/evaluation.json          what is evaluated: another method, set or version is refused here
-    FOLDER/predictions/STEM.png     0 and 255; label maps: class numbers
+    FOLDER/predictions/STEM.png     of a detector: 0 and 255; label maps: class numbers
+    FOLDER/fillings/STEM.png        of an inpainter: the filled picture
     FOLDER/scores/STEM.png          where they were asked for: 255 for a score of 1
-    FOLDER/records/STEM.json        counts, time, digests of the two files
+    FOLDER/records/STEM.json        counts, time, digests of these files
     FOLDER/result.json              at the end, see `craqbench.results`
 
 A record is written last, and an image is done when its record is whole and its files are those of the
@@ -22,7 +23,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from baselines.protocols import Labels
+import numpy as np
+import numpy.typing as npt
+
 from craqbench.errors import StorageError, UsageError
 from craqbench.results import RESULT
 from craqbench.storage import on_disk, write_file
@@ -33,19 +36,21 @@ except ImportError:  # Windows: two runs into one folder are not noticed there
     fcntl = None  # type: ignore[assignment]
 
 __all__ = [
+    "FILLINGS",
     "IDENTITY",
     "PREDICTIONS",
     "SCORES",
     "Record",
     "claim",
-    "digest_of_labels",
+    "digest_of_answer",
     "keep",
     "locked",
     "read_record",
     "slug",
 ]
 
-IDENTITY, PREDICTIONS, SCORES, RECORDS = "evaluation.json", "predictions", "scores", "records"
+IDENTITY, RECORDS = "evaluation.json", "records"
+PREDICTIONS, SCORES, FILLINGS = "predictions", "scores", "fillings"
 
 Record = dict[str, Any]
 
@@ -60,10 +65,10 @@ def slug(text: str) -> str:
     return name if len(name) <= 120 else f"{name[:103]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def digest_of_labels(labels: Labels) -> str:
-    r"""Return sha256 (hex) of (H, W) uint8: ``"H W\n"``, then a byte for each px, its class, row by row."""
-    height, width = labels.shape
-    return hashlib.sha256(f"{height} {width}\n".encode() + labels.tobytes()).hexdigest()
+def digest_of_answer(answer: npt.NDArray[np.uint8]) -> str:
+    r"""Return sha256 (hex) of (H, W) or (H, W, 3) uint8: ``"H W\n"``, then its values row by row."""
+    height, width = answer.shape[:2]
+    return hashlib.sha256(f"{height} {width}\n".encode() + answer.tobytes()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -128,7 +133,7 @@ def claim(folder: Path, identity: Mapping[str, Any], *, fresh: bool) -> None:
 
 
 def _clear(folder: Path) -> None:
-    for name in (PREDICTIONS, SCORES, RECORDS):
+    for name in (PREDICTIONS, SCORES, FILLINGS, RECORDS):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (RESULT, IDENTITY):
         (folder / name).unlink(missing_ok=True)

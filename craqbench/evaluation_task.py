@@ -1,44 +1,64 @@
-"""What is done with each image, here or in a worker: predict, count, keep."""
+"""What is done with each image, here or in a worker: ask the method, count, keep.
+
+What asking and counting are depends on the task, see `craqbench.evaluation_detection` and
+`craqbench.evaluation_inpainting`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
-import cv2
-import numpy as np
-
-from baselines.protocols import (
-    Card,
-    ClassDetector,
-    ClassScores,
-    Detector,
-    Image,
-    Labels,
-    MethodError,
-    Scores,
-    checked_predict,
-    checked_predict_classes,
-    count_classes,
-    labels_of,
-)
-from craqbench.annotations import Annotated, AnnotatedSet, Annotation, Item
-from craqbench.codecs import encode_labels
+from baselines.protocols import Card, Method, MethodError
+from craqbench.annotations import Annotated, AnnotatedSet, Item
 from craqbench.engines import Beat
-from craqbench.evaluation_methods import MethodSpec, device_of, make_detector
-from craqbench.evaluation_records import PREDICTIONS, SCORES, Record, digest_of_labels, is_kept, keep
-from craqbench.metrics import CRACK, DetectionCounts, detection_counts
-from craqbench.metrics.curves import score_levels
-from craqbench.metrics.inputs import Mask
+from craqbench.evaluation_methods import MethodSpec, device_of
+from craqbench.evaluation_records import Record, is_kept, keep
 
-__all__ = ["Block", "Job", "Missed", "Task", "predicted_classes", "score_image"]
+__all__ = ["Block", "Job", "Missed", "Task", "Timed", "blocks_of"]
+
+M = TypeVar("M", bound=Method)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+@dataclass(eq=False)
+class Timed(Generic[M]):
+    """A method, and how long its last call took: its own call, without what is checked around it."""
+
+    method: M
+    seconds: float = 0.0
+    calls: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+        return self.method.name
+
+    @property
+    def version(self) -> str:
+        """Version of the method."""
+        return self.method.version
+
+    @property
+    def card(self) -> Card:
+        """Card of the method."""
+        return self.method.card
+
+    def timed(self, ask: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the method answers."""
+        start = perf_counter()
+        answer = ask(*args, **kwargs)
+        self.seconds = perf_counter() - start
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(ABC, Generic[M]):
     """One method on one set.
 
     Attributes
@@ -46,25 +66,33 @@ class Job:
     set_number
         Which of the task's sets.
     method
-        What to make the detector of.
-    threshold
-        A pixel is a crack where its score is at least this.
+        What to make the method of.
     folder
         Where all goes.
-    keep_scores
-        Whether scores are kept beside predictions.
     """
 
-    set_number: int
+    set_number: int = 0
     method: MethodSpec
-    threshold: float
     folder: Path
-    keep_scores: bool = False
 
     @property
+    @abstractmethod
     def kinds(self) -> tuple[str, ...]:
         """What is kept of each image, by folder."""
-        return (PREDICTIONS, SCORES) if self.keep_scores else (PREDICTIONS,)
+
+    @abstractmethod
+    def make(self, device: str) -> Timed[M]:
+        """Make the method."""
+
+    @abstractmethod
+    def do(self, method: Timed[M], item: Item, annotated: Annotated) -> tuple[Record, Mapping[str, bytes]]:
+        """Ask the method once; return counts, and the files that are kept, by folder.
+
+        Raises
+        ------
+        MethodError
+            If the method fails.
+        """
 
 
 class Block(NamedTuple):
@@ -84,7 +112,7 @@ class Missed(NamedTuple):
 
 @dataclass(eq=False)
 class Task:
-    """Does blocks; travels to workers once, and keeps the detectors that it has made there.
+    """Does blocks; travels to workers once, and keeps the methods that it has made there.
 
     Attributes
     ----------
@@ -95,9 +123,9 @@ class Task:
     """
 
     sets: tuple[AnnotatedSet, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job[Method], ...]
     device: str = "cpu"
-    _detectors: dict[MethodSpec, _Timed] = field(default_factory=dict, init=False, repr=False)
+    _methods: dict[MethodSpec, Timed[Method]] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, block: Block, beat: Beat) -> list[Missed]:
         """Do all images of a block that are not done; one beat for each image and job.
@@ -110,156 +138,38 @@ class Task:
             If the disk is full, read-only or gone.
         """
         missed: list[Missed] = []
-        opened = self.sets[block.set_number]
         for item, numbers in block.images:
-            annotated = opened.load(item)
+            annotated = self.sets[block.set_number].load(item)
             for number in numbers:
                 try:
-                    self._do(self.jobs[number], item, annotated, len(opened.classes))
+                    self._do(self.jobs[number], item, annotated)
                 except MethodError as error:
                     missed.append(Missed(number, item.id, error.problem))
                 beat()
         return missed
 
-    def _do(self, job: Job, item: Item, annotated: Annotated, classes: int) -> None:
+    def _do(self, job: Job[Method], item: Item, annotated: Annotated) -> None:
         if is_kept(job.folder, item.stem):  # by a worker that was killed later in the block
             return
-        detector = self._detector(job.method)
-        detector.calls += 1
-        asked = predicted_classes(detector.detector, classes)
-        scores, labels = _predict(detector, annotated.image, item.id, asked, job.threshold)
+        method = self._method(job)
+        method.calls += 1
+        counts, files = job.do(method, item, annotated)
+        height, width = annotated.image.shape[:2]
         record = {
             "id": item.id,
-            **score_image(labels, scores, annotated, classes),
-            "seconds": detector.seconds,
-            "warm": detector.calls > 1,
-            "device": device_of(detector.detector),
+            "height": height,
+            "width": width,
+            **counts,
+            "seconds": method.seconds,
+            "warm": method.calls > 1,
+            "device": device_of(method.method),
         }
-        files = {PREDICTIONS: encode_labels(labels if asked > 2 else labels * np.uint8(255))}
-        if job.keep_scores:
-            files[SCORES] = encode_labels(score_levels(scores))
         keep(job.folder, item.stem, record, files)
 
-    def _detector(self, method: MethodSpec) -> _Timed:
-        if method not in self._detectors:
-            self._detectors[method] = _Timed(make_detector(method, self.device))
-        return self._detectors[method]
-
-
-@dataclass(eq=False)
-class _Timed:
-    """A detector, and how long its last call took: its own call, without what is checked around it."""
-
-    detector: Detector
-    seconds: float = 0.0
-    calls: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.detector.name
-
-    @property
-    def version(self) -> str:
-        return self.detector.version
-
-    @property
-    def card(self) -> Card:
-        return self.detector.card
-
-    @property
-    def threshold(self) -> float:
-        return self.detector.threshold
-
-    @property
-    def classes(self) -> int:
-        return count_classes(self.detector)
-
-    def predict(self, image: Image) -> Scores:
-        return self._timed(self.detector.predict, image)
-
-    def predict_classes(self, image: Image) -> ClassScores:
-        return self._timed(cast("ClassDetector", self.detector).predict_classes, image)
-
-    def _timed(self, ask: Callable[[Image], Scores], image: Image) -> Scores:
-        start = perf_counter()
-        scores = ask(image)
-        self.seconds = perf_counter() - start
-        return scores
-
-
-def predicted_classes(detector: Detector, classes: int) -> int:
-    """Return how many of a set's classes a detector is asked for: all if it tells as many apart, else 2."""
-    return classes if count_classes(detector) == classes else 2
-
-
-def _predict(
-    detector: _Timed, image: Image, image_id: str, classes: int, threshold: float
-) -> tuple[Scores, Labels]:
-    """Ask once; return the scores of the crack class, and the class of each px."""
-    if classes == 2:
-        scores = checked_predict(detector, image, image_id)
-        return scores, (scores >= threshold).view(np.uint8)
-    found = checked_predict_classes(detector, image, image_id)
-    return found[CRACK], labels_of(found, threshold)
-
-
-def score_image(labels: Labels, scores: Scores | None, annotated: Annotated, classes: int) -> Record:
-    """Count everything about a prediction.
-
-    Parameters
-    ----------
-    labels
-        (H, W) uint8, the predicted classes.
-    scores
-        (H, W) float32 in [0, 1], of the crack class, where the method gives them.
-    annotated
-        What it is scored against.
-    classes
-        How many the set has.
-
-    Returns
-    -------
-    JSON types: ``height``, ``width``, ``confusion``, ``tolerance``, ``cldice``, ``betti``, ``levels``,
-    ``components``, ``prediction_sha256`` and ``second``, which is null, or the counts of a second annotator.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    truth = annotated.annotation
-    counts = detection_counts(labels, truth.labels, classes=classes, ignore=truth.ignore, scores=scores)
-    second = None if annotated.second is None else _agreement(annotated.second, truth, classes)
-    return {
-        "height": labels.shape[0],
-        "width": labels.shape[1],
-        **_as_lists(counts),
-        "levels": counts.levels.tolist(),
-        "components": _components(labels == CRACK, truth.ignore),
-        "prediction_sha256": digest_of_labels(labels),
-        "second": second,
-    }
-
-
-def _agreement(second: Annotation, first: Annotation, classes: int) -> Record:
-    """Score a second annotator as if it were a method, outside what either of the two ignores."""
-    ignore = first.ignore | second.ignore
-    counts = detection_counts(second.labels, first.labels, classes=classes, ignore=ignore)
-    return {**_as_lists(counts), "components": _components(second.mask, ignore)}
-
-
-def _as_lists(counts: DetectionCounts) -> Record:
-    return {
-        "confusion": counts.confusion.tolist(),
-        "tolerance": counts.tolerance.tolist(),
-        "cldice": counts.cldice.tolist(),
-        "betti": counts.betti.tolist(),
-    }
-
-
-def _components(mask: Mask, ignore: Mask) -> int:
-    """Count the 8-connected components of what is predicted and not ignored."""
-    return int(cv2.connectedComponents((mask & ~ignore).view(np.uint8), connectivity=8)[0]) - 1
+    def _method(self, job: Job[Method]) -> Timed[Method]:
+        if job.method not in self._methods:
+            self._methods[job.method] = job.make(self.device)
+        return self._methods[job.method]
 
 
 def blocks_of(set_number: int, wanted: Sequence[tuple[Item, tuple[int, ...]]], images: int) -> list[Block]:

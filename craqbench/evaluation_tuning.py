@@ -11,7 +11,7 @@ from craqbench.annotations import AnnotatedSet, Item, digest_of_pixels
 from craqbench.engines import Beat, Progress, run
 from craqbench.errors import UsageError
 from craqbench.metrics import LEVELS, optimal_dataset_scale
-from craqbench.results import Result, Threshold, TunedOn
+from craqbench.results import DetectionResult, Threshold, TunedOn
 
 __all__ = ["refuse_overlap", "tuned_threshold"]
 
@@ -19,7 +19,7 @@ _SHOWN = 3
 _PARALLEL_FROM = 64
 
 
-def tuned_threshold(result: Result) -> Threshold:
+def tuned_threshold(result: DetectionResult) -> Threshold:
     """Return the threshold with the best F1@2px on the set of a result.
 
     Scores are compared at 255 levels, to which they are rounded; the threshold lies half a level below the

@@ -13,11 +13,13 @@ kind           shape of a row   figures
 ``levels``     (2, 256, 4)      ap, ods; ap@2, ods@2
 ``best``       (2, 4)           ois, ois@2
 ``alarms``     (3,)             false_alarms_per_megapixel, false_share
+``errors``     (regions, 3)     of fillings: mae:REGION, psnr:REGION
+``means``      (names, 2)       of fillings: mean_psnr:REGION, ssim:REGION, vif:REGION, ..., entropy:WHICH
 ============== ================ =============================================================================
 
 All are those of `craqbench.metrics.detection_scores`, but for arrays of any leading axes, so that thousands
 of resamples cost one product of matrices. ``alarms`` is for paintings without cracks: predicted components,
-predicted px, scored px.
+predicted px, scored px. The last two kinds are those of `craqbench.metrics.filling`.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from craqbench.metrics import (
     resampled_scores,
     resampling_weights,
 )
+from craqbench.metrics.filling import ERRORS, MEANS, error_figures, mean_figures
 from craqbench.metrics.inputs import Counts, Floats
 from craqbench.metrics.matches import share
 
@@ -56,6 +59,7 @@ __all__ = [
     "BOOTSTRAP",
     "CLEAN_RANKING",
     "DETAIL",
+    "FILLING_RANKING",
     "LOWER_IS_BETTER",
     "RANKING",
     "bootstrap_rng",
@@ -69,7 +73,19 @@ RANKING = f"f1@{RANKING_TAU:g}"
 CLEAN_RANKING = "false_share"
 """The figure that methods are ranked by on paintings without cracks; lower is better."""
 
-LOWER_IS_BETTER = frozenset({"beta0_error", "beta1_error", "false_alarms_per_megapixel", "false_share"})
+FILLING_RANKING = "psnr:mask"
+"""The figure that inpainters are ranked by: they change the mask alone, and its squared errors add up.
+
+SSIM and VIF look through windows that are mostly paint which no filler has touched; LPIPS needs weights.
+"""
+
+LOWER_IS_BETTER = frozenset(
+    {
+        *("beta0_error", "beta1_error", "false_alarms_per_megapixel", "false_share"),
+        *(f"mae:{place}" for place in ERRORS),
+        *(name for name in MEANS if name.startswith("lpips:")),
+    }
+)
 
 DETAIL = ("tolerance", "lines")
 """Kinds of figures that are given for groups of paintings."""
@@ -151,6 +167,18 @@ def _alarms(counts: Floats, classes: Sequence[str]) -> Figures:  # noqa: ARG001 
     }
 
 
+def _errors(counts: Floats, classes: Sequence[str]) -> Figures:  # noqa: ARG001  as above
+    return {
+        f"{name}:{place}": found[..., row]
+        for name, found in error_figures(counts).items()
+        for row, place in enumerate(ERRORS)
+    }
+
+
+def _means(counts: Floats, classes: Sequence[str]) -> Figures:  # noqa: ARG001  as above
+    return dict(zip(MEANS, np.moveaxis(mean_figures(counts), -1, 0), strict=True))
+
+
 _KINDS: Mapping[str, Kind] = {
     "tolerance": _tolerance,
     "pixels": _pixels,
@@ -159,6 +187,8 @@ _KINDS: Mapping[str, Kind] = {
     "levels": _levels,
     "best": _best,
     "alarms": _alarms,
+    "errors": _errors,
+    "means": _means,
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import math
 import multiprocessing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -48,37 +49,50 @@ class Gallery:
 
     Parameters
     ----------
-    pictures
-        uint8 of any shapes.
+    shapes
+        Of each; all are black until they are set.
 
     Raises
     ------
     UsageError
-        If they take more than `MOST_BYTES`.
+        If they take more than `MOST_BYTES`, or more than there is.
     """
 
-    def __init__(self, pictures: Iterable[npt.NDArray[np.uint8]]) -> None:
-        held = list(pictures)
-        self._shapes = [picture.shape for picture in held]
-        self._starts = [0, *np.cumsum([picture.size for picture in held], dtype=np.int64).tolist()]
+    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        self._shapes = list(shapes)
+        self._starts = [0, *itertools.accumulate(math.prod(shape) for shape in shapes)]
         total = self._starts[-1]
+        told = f"{len(shapes):,} pictures take {total:,} bytes"
         if total > MOST_BYTES:
-            raise UsageError(f"{len(held):,} pictures take {total:,} bytes: expected {MOST_BYTES:,} at most")
-        self._bytes: Any = multiprocessing.get_context("spawn").RawArray(ctypes.c_uint8, max(1, total))
-        memory = _seen(self._bytes)
-        held.reverse()
-        for start in self._starts[:-1]:
-            picture = held.pop()
-            memory[start : start + picture.size] = picture.ravel()
+            raise UsageError(f"{told}: expected {MOST_BYTES:,} at most")
+        try:
+            self._bytes: Any = multiprocessing.get_context("spawn").RawArray(ctypes.c_uint8, max(1, total))
+        except (MemoryError, OSError) as error:
+            raise UsageError(f"{told}, more than are free: expected fewer") from error
+
+    @classmethod
+    def of(cls, pictures: Iterable[npt.NDArray[np.uint8]]) -> Self:
+        """Return a gallery of these pictures, uint8 of any shapes."""
+        held = list(pictures)
+        made = cls([picture.shape for picture in held])
+        for number, picture in enumerate(held):
+            made[number] = picture
+        return made
 
     def __len__(self) -> int:
         return len(self._shapes)
 
     def __getitem__(self, number: int) -> npt.NDArray[np.uint8]:
+        picture = self._view(number)
+        picture.flags.writeable = False
+        return picture
+
+    def __setitem__(self, number: int, picture: npt.NDArray[np.uint8]) -> None:
+        self._view(number)[...] = picture
+
+    def _view(self, number: int) -> npt.NDArray[np.uint8]:
         shape = self._shapes[number]
-        flat = _seen(self._bytes, math.prod(shape), self._starts[number])
-        flat.flags.writeable = False
-        return flat.reshape(shape)
+        return _seen(self._bytes, math.prod(shape), self._starts[number]).reshape(shape)
 
 
 def _seen(memory: Any, count: int = -1, start: int = 0) -> npt.NDArray[np.uint8]:
@@ -134,7 +148,7 @@ def hang(source: Source, most: int | None, *, workers: int, progress: Progress |
     if len(found) < 2:
         raise SourceError(f"source {source.name!r} has one usable painting: expected two, one for validation")
     training, validation = _hold_out(source, list(found))
-    return Hung(Gallery(found.values()), training, validation)
+    return Hung(Gallery.of(found.values()), training, validation)
 
 
 def _read(source: Source, turn: int, beat: Beat) -> tuple[int, Image]:

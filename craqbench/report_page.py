@@ -4,81 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from craqbench import __version__
 from craqbench.comparison import Comparison
-from craqbench.report_curves import swatch
-from craqbench.report_markup import Child, Markup, breakable, fragment, tag
-from craqbench.report_pictures import (
-    CRACK,
-    FALSE_ALARM,
-    HIT,
-    IGNORED,
-    KINDS,
-    LOSS,
-    LOSS_FALSE,
-    LOSS_HIT,
-    LOSS_MISS,
-    MISS,
+from craqbench.report_markup import Child, Markup, fragment, tag
+from craqbench.report_shots import Shot, pictures
+from craqbench.report_tables import (
+    Method,
+    curve_figures,
+    group_tables,
+    leaderboard,
+    methods_of,
+    width_table,
 )
-from craqbench.report_tables import Method, curve_figures, group_tables, leaderboard, methods_of
-from craqbench.results import Result
+from craqbench.results import DetectionResult, InpaintingResult, Result
 
-__all__ = ["Prediction", "Section", "Shot", "page"]
-
-MOST_VALUES = 12
-"""An attribute of more values, such as an inventory number, is no filter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a method predicted for an image.
-
-    Attributes
-    ----------
-    layer
-        ``data:`` address of the coloured px; None if the method failed.
-    score
-        What the image is sorted by, higher is better.
-    told
-        The figures in one line, or why it failed.
-    seen
-        The picture in words.
-    """
-
-    layer: str | None
-    score: float
-    told: str
-    seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """An image, its annotation, and what each method of the section predicted.
-
-    Attributes
-    ----------
-    size
-        Height and width in px of the image itself.
-    crop, truth
-        ``data:`` addresses.
-    share
-        Of the scored px, how much is annotated as crack.
-    """
-
-    id: str
-    painting: str
-    attributes: Mapping[str, str]
-    size: tuple[int, int]
-    crop: str
-    truth: str
-    share: float
-    predictions: tuple[Prediction, ...]
+__all__ = ["Section", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +37,29 @@ class Section:
         """Return the results in the order of the table."""
         return methods_of(self.comparison)
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether it is about inpainters."""
+        return isinstance(self.methods[0].result, InpaintingResult)
+
+
+DETECTION = fragment(
+    "Detectors are ranked by ",
+    tag("strong", "F1@2px"),
+    ": the harmonic mean of precision (the share of predicted px with an annotated crack within 2 px) and "
+    "recall (the share of annotated px with a prediction within 2 px). Counts are added over all images of a "
+    "set, then one score is taken. ",
+)
+
+FILLING = fragment(
+    "Inpainters are ranked by ",
+    tag("strong", "PSNR on the mask"),
+    ": how near the filled px are to the undamaged picture, in dB, higher is better, from the squared errors "
+    "of all images of a set. The ring is what lies within 4 px of the mask. ",
+)
+
+INTERVALS = "Intervals hold 95 % of resamples of the paintings."
+
 
 def page(sections: Sequence[Section], command: str = "") -> str:
     """Return the page.
@@ -104,7 +71,9 @@ def page(sections: Sequence[Section], command: str = "") -> str:
     command
         Makes the page again.
     """
-    title = f"Crack detection on {' and '.join(section.comparison.set.spec for section in sections)}"
+    specs = dict.fromkeys(section.comparison.set.spec for section in sections)
+    tasks = dict.fromkeys("filling" if section.is_filling else "detection" for section in sections)
+    title = f"Crack {' and '.join(tasks)} on {' and '.join(specs)}"
     script = Markup(_text("report.js"))
     body = tag(
         "body",
@@ -138,21 +107,20 @@ def _head(title: str, script: str) -> Iterator[Markup]:
 
 def _introduction(sections: Sequence[Section]) -> Markup:
     methods = len({method.label for section in sections for method in section.methods})
-    kinds = fragment(
-        "Methods are ranked by ",
-        tag("strong", "F1@2px"),
-        ": the harmonic mean of precision (the share of predicted px with an annotated crack within 2 px) "
-        "and recall (the share of annotated px with a prediction within 2 px). Counts are added over all "
-        "images of a set, then one score is taken. Intervals hold 95 % of resamples of the paintings.",
-    )
+    told = [FILLING if any(section.is_filling for section in sections) else None]
+    told += [DETECTION if not all(section.is_filling for section in sections) else None]
     links = [
-        tag("li", tag("a", section.comparison.set.spec, href=f"#set-{number}"))
+        tag("li", tag("a", _heading(section), href=f"#set-{number}"))
         for number, section in enumerate(sections)
     ]
     return fragment(
-        tag("p", f"{_plural(methods, 'method')}, {_plural(len(sections), 'set')}. ", kinds),
+        tag("p", f"{_plural(methods, 'method')}, {_plural(len(sections), 'table')}. ", *told, INTERVALS),
         tag("nav", tag("ul", *links), aria_label="Sets") if len(links) > 1 else None,
     )
+
+
+def _heading(section: Section) -> str:
+    return f"{section.comparison.set.spec}{', cracks filled' if section.is_filling else ''}"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -168,18 +136,27 @@ def _section(number: int, section: Section) -> Markup:
     )
     return tag(
         "section",
-        tag("h2", info.spec, id=f"set-{number}"),
+        tag("h2", _heading(section), id=f"set-{number}"),
         tag("p", facts, class_="quiet"),
         leaderboard(section.comparison),
         _failures(section.methods),
-        tag("h3", "Curves") if not info.clean else None,
-        curve_figures(section.methods) if not info.clean else None,
-        group_tables(section.methods),
-        *_pictures(section),
+        *_closer(section),
+        group_tables(section.comparison),
+        *pictures(section.comparison, section.methods, section.shots),
         *_details(section.methods),
         class_="set",
         aria_labelledby=f"set-{number}",
     )
+
+
+def _closer(section: Section) -> Iterator[Markup]:
+    """Yield what tells more than one figure for each method."""
+    if section.is_filling:
+        yield tag("h3", "By crack width")
+        yield width_table(section.comparison)
+    elif not section.comparison.set.clean:
+        yield tag("h3", "Curves")
+        yield curve_figures(section.methods)
 
 
 def _failures(methods: Sequence[Method]) -> Markup | None:
@@ -189,144 +166,6 @@ def _failures(methods: Sequence[Method]) -> Markup | None:
     rows = [tag("li", f"{label} on {failure.image}: {failure.reason}") for label, failure in failed]
     summary = f"{_plural(len(failed), 'image')} could not be done: a method that fails has no score"
     return tag("details", tag("summary", summary), tag("ul", *rows))
-
-
-# -- pictures ----------------------------------------------------------------------------------------------
-
-
-def _pictures(section: Section) -> Iterator[Markup]:
-    info = section.comparison.set
-    shown = len(section.shots)
-    yield tag("h3", "Pictures, worst first")
-    if not shown:
-        yield tag("p", "This report was made without pictures.")
-        return
-    which = "all images" if shown == info.images else f"the {shown:,} worst of {info.images:,} images"
-    by = "share of false alarms" if info.clean else "F1@2px"
-    yield tag("p", f"Shown are {which}, sorted by the mean {by} of the methods that look at the image.")
-    yield _legend(section)
-    yield _filters(section)
-    yield tag("p", f"{shown:,} of {info.images:,} images shown, worst first", role="status", class_="quiet")
-    methods = section.methods
-    yield tag("div", *(_shot(shot, methods) for shot in section.shots), class_="shots")
-
-
-def _legend(section: Section) -> Markup:
-    kinds = [HIT, MISS, FALSE_ALARM, IGNORED, CRACK]
-    if len(section.comparison.set.classes) > 2:
-        kinds.append(LOSS)
-    if any(method.result.predicted_classes > 2 for method in section.methods):
-        kinds += [LOSS_HIT, LOSS_MISS, LOSS_FALSE]
-    return tag("ul", *map(_key, kinds), class_="legend", aria_label="Colours")
-
-
-def _key(number: int) -> Markup:
-    kind = KINDS[number]
-    red, green, blue, alpha = kind.colour
-    colour = f"rgba({red},{green},{blue},{alpha / 255:.2f})"
-    box = tag("span", class_="key", style=f"background:{colour}", aria_hidden="true")
-    return tag("li", box, tag("span", tag("strong", kind.name), f": {kind.meaning}"))
-
-
-def _filters(section: Section) -> Markup:
-    """Return the buttons, hidden until the script shows them: without it they could do nothing."""
-    methods = [("every", ""), *((method.label, str(n)) for n, method in enumerate(section.methods))]
-    groups = [_buttons("Method", [(label, {"data_method": value}) for label, value in methods])]
-    for attribute, counts in _attributes(section.shots).items():
-        choices = [("every", {"data_attribute": attribute})]
-        choices += [
-            (f"{value or 'unknown'} ({count})", {"data_attribute": attribute, "data_value": value})
-            for value, count in counts.items()
-        ]
-        groups.append(_buttons(attribute.capitalize(), choices))
-    groups.append(_buttons("Size", [("small", {"data_view": ""}), ("large", {"data_view": "large"})]))
-    groups.append(_buttons("Image", [("as it is", {"data_view": ""}), ("brighter", {"data_view": "bright"})]))
-    return tag("div", *groups, class_="filters", hidden="", role="group", aria_label="Filter the pictures")
-
-
-def _buttons(name: str, choices: Sequence[tuple[str, Mapping[str, str]]]) -> Markup:
-    """Return buttons of which one is pressed, at first the first."""
-    buttons = [
-        Markup(_button(label, str(number == 0).lower(), data)) for number, (label, data) in enumerate(choices)
-    ]
-    return tag("fieldset", tag("legend", name), *buttons)
-
-
-def _button(label: str, pressed: str, data: Mapping[str, str]) -> Markup:
-    # An empty value is a value here: `tag` would write the bare name, which a browser reads alike.
-    return tag("button", label, type="button", aria_pressed=pressed, **data)
-
-
-def _attributes(shots: Sequence[Shot]) -> dict[str, dict[str, int]]:
-    """Count the values of each attribute that tells images apart."""
-    found: dict[str, dict[str, int]] = {}
-    for name in dict.fromkeys(name for shot in shots for name in shot.attributes):
-        values = Counter(shot.attributes.get(name, "") for shot in shots)
-        found[name] = dict(sorted(values.items()))
-    return {name: counts for name, counts in found.items() if 2 <= len(counts) <= MOST_VALUES}
-
-
-def _shot(shot: Shot, methods: Sequence[Method]) -> Markup:
-    height, width = shot.size
-    size = f"{width:,} x {height:,} px"
-    told = [
-        shot.painting if shot.painting != shot.id else "",
-        *shot.attributes.values(),
-        size,
-        f"{100 * shot.share:.1f} % crack",
-    ]
-    figures = [
-        _crop(shot),
-        _figure(tag("figcaption", "truth"), shot.truth, f"Annotation of {shot.id}", shot.size),
-        *(
-            _predicted(number, shot, methods[number], prediction)
-            for number, prediction in enumerate(shot.predictions)
-        ),
-    ]
-    return tag(
-        "article",
-        tag("h4", shot.id),
-        tag("p", " · ".join(filter(None, told)), class_="quiet"),
-        tag("div", *figures, class_="pictures"),
-        class_="shot",
-        data_attributes=json.dumps(dict(shot.attributes), ensure_ascii=False),
-        style=f"--crop:url({shot.crop})",
-    )
-
-
-def _crop(shot: Shot) -> Markup:
-    height, width = shot.size
-    box = tag(
-        "span",
-        class_="picture crop",
-        role="img",
-        aria_label=f"The image {shot.id}",
-        style=f"aspect-ratio:{width}/{height}",
-    )
-    return tag("figure", box, tag("figcaption", "image"))
-
-
-def _figure(
-    caption: Markup, layer: str, seen: str, size: tuple[int, int], **attributes: str | float | None
-) -> Markup:
-    height, width = size
-    picture = tag("img", class_="picture", src=layer, alt=seen, width=width, height=height)
-    return tag("figure", picture, caption, **attributes)
-
-
-def _predicted(number: int, shot: Shot, method: Method, prediction: Prediction) -> Markup:
-    name = tag("strong", breakable(method.label))
-    caption = tag("figcaption", swatch(method.style), " ", name, tag("br"), prediction.told)
-    data: dict[str, str | float | None] = {
-        "data_method": number,
-        "data_f1": f"{prediction.score:.6f}",
-        "data_sanity": "" if method.is_sanity else None,
-        "hidden": "" if method.is_sanity else None,
-    }
-    if prediction.layer is None:
-        return tag("figure", caption, **data)
-    seen = f"{method.label} on {shot.id}: {prediction.seen}"
-    return _figure(caption, prediction.layer, seen, shot.size, **data)
 
 
 # -- how it was made ---------------------------------------------------------------------------------------
@@ -347,13 +186,10 @@ def _definitions(pairs: Mapping[str, Child]) -> Markup:
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
-    method, threshold, hardware = result.method, result.threshold, result.hardware
+    method, hardware = result.method, result.hardware
     yield "method", f"{method.name} {method.version} ({method.given})"
     yield "settings", ", ".join(f"{name}={value}" for name, value in method.settings.items()) or "none"
-    yield "predicts", ", ".join(result.set.classes[1 : result.predicted_classes])
-    tuned = threshold.tuned_on
-    origin = f"best on {tuned.spec}, where F1@2px is {tuned.f1:.3f}" if tuned else "the method's own"
-    yield "threshold", f"{threshold.value:.4g}, {origin}"
+    yield from _task_facts(result)
     yield "training data", method.card.training_data
     yield "licence", method.card.licence
     yield "reference", method.card.reference
@@ -367,6 +203,16 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.versions.items())
     yield "benchmark", f"version {result.benchmark}"
     yield "predictions", f"digest {result.predictions_digest[:12]}"
+
+
+def _task_facts(result: Result) -> Iterator[tuple[str, str]]:
+    if isinstance(result, InpaintingResult):
+        yield "mask", f"dilated {_plural(result.dilations, 'time')}" if result.dilations else "as it is"
+    elif isinstance(result, DetectionResult):
+        yield "predicts", ", ".join(result.set.classes[1 : result.predicted_classes])
+        tuned = result.threshold.tuned_on
+        origin = f"best on {tuned.spec}, where F1@2px is {tuned.f1:.3f}" if tuned else "the method's own"
+        yield "threshold", f"{result.threshold.value:.4g}, {origin}"
 
 
 def _footer(command: str) -> Markup:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from craqbench.metrics import TAUS, DetectionCounts, detection_scores
 from craqbench.metrics.inputs import Counts as Array
 
 __all__ = [
+    "Additive",
+    "Count",
     "Counts",
     "Curves",
     "Digest",
     "ImageCounts",
+    "ImageFacts",
     "Model",
     "PaintingCounts",
+    "PaintingFacts",
     "SecondCounts",
     "Text",
     "added",
     "counts_of",
+    "rows_of",
     "scores_of",
     "tables_of",
 ]
@@ -39,7 +46,24 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Counts(Model):
+class Additive(Model):
+    """Counts that add up."""
+
+    @classmethod
+    @abstractmethod
+    def sum_of(cls, counts: Sequence[Self]) -> Self:
+        """Return the sum of the counts of one or more images."""
+
+
+C = TypeVar("C", bound=Additive)
+
+
+def added(counts: Sequence[C]) -> C:
+    """Return the sum of counts of one or more images."""
+    return type(counts[0]).sum_of(counts)
+
+
+class Counts(Additive):
     """Counts of one image, or of several: they add up. See `craqbench.metrics.DetectionCounts`.
 
     Attributes
@@ -79,30 +103,43 @@ class Counts(Model):
             np.zeros((2, 0, 4), np.int64),
         )
 
+    @classmethod
+    def sum_of(cls, counts: Sequence[Self]) -> Self:
+        """Return the sum of the counts of one or more images."""
+        whole = counts[0].arrays()
+        for one in counts[1:]:
+            whole += one.arrays()
+        return cls(**_fields(whole), components=sum(one.components for one in counts))
+
 
 def scores_of(counts: Counts) -> dict[str, float]:
     """Return the figures of one image or painting, see `craqbench.metrics.detection_scores`."""
     return detection_scores(counts.arrays())
 
 
-class PaintingCounts(Model):
-    """Counts of all images of a painting, added."""
+class PaintingFacts(Model):
+    """A painting, and how many images there are of it; its counts are those of the images, added."""
 
     painting: Text
     images: PositiveInt
+
+
+class PaintingCounts(PaintingFacts):
+    """Counts of all images of a painting, added."""
+
     counts: Counts
 
 
-class ImageCounts(Model):
-    r"""Counts of an image.
+class ImageFacts(Model):
+    r"""An image, and what a method answered.
 
     Attributes
     ----------
     file
         Name of its prediction, without ``.png``.
     prediction_sha256
-        Of the predicted class numbers: ``"HEIGHT WIDTH\n"``, then a byte for each px, row by row: 0 or 1, and
-        in label maps further ones.
+        Of the answer: ``"HEIGHT WIDTH\n"``, then its values px by px, row by row. Of a detector these are
+        class numbers, a byte for each px: 0 or 1, and in label maps further ones; of an inpainter R, G and B.
     """
 
     id: Text
@@ -111,8 +148,13 @@ class ImageCounts(Model):
     attributes: dict[str, str]
     height: PositiveInt
     width: PositiveInt
-    counts: Counts
     prediction_sha256: Digest
+
+
+class ImageCounts(ImageFacts):
+    """Counts of an image."""
+
+    counts: Counts
 
 
 class SecondCounts(Model):
@@ -145,23 +187,20 @@ def tables_of(counts: Sequence[Counts], *, clean: bool = False) -> dict[str, Arr
     }
 
 
-def added(counts: Sequence[Counts]) -> Counts:
-    """Return the sum of counts of one or more images."""
-    whole = counts[0].arrays()
-    for one in counts[1:]:
-        whole += one.arrays()
-    return counts_of(whole, sum(one.components for one in counts))
-
-
 def counts_of(counts: DetectionCounts, components: int) -> Counts:
     """Return counts as they stand in a result."""
-    confusion, tolerance = (
-        tuple(tuple(row) for row in part.tolist()) for part in (counts.confusion, counts.tolerance)
-    )
-    return Counts(
-        confusion=confusion,
-        tolerance=tolerance,
-        cldice=tuple(counts.cldice.tolist()),
-        betti=tuple(counts.betti.tolist()),
-        components=components,
-    )
+    return Counts(**_fields(counts), components=components)
+
+
+def _fields(counts: DetectionCounts) -> dict[str, Any]:
+    return {
+        "confusion": rows_of(counts.confusion),
+        "tolerance": rows_of(counts.tolerance),
+        "cldice": tuple(counts.cldice.tolist()),
+        "betti": tuple(counts.betti.tolist()),
+    }
+
+
+def rows_of(table: npt.ArrayLike) -> tuple[tuple[Any, ...], ...]:
+    """Return an array of two dimensions, or a list of lists, as it stands in a result."""
+    return tuple(tuple(row) for row in np.asarray(table).tolist())

@@ -7,6 +7,7 @@ of any kind it goes on from its last checkpoint, and does the very same steps.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 
 from baselines.architectures import make_network
+from baselines.learned import LearnedDetector, needs_torch
+from baselines.networks import Segmenter
 from baselines.training import is_out_of_memory, seed_weights, use_threads
 from craqbench.errors import CraqbenchError, UsageError
 from craqbench.evaluation_methods import describe_hardware
+from craqbench.training_card import origin_of
 from craqbench.training_data import Learnt, Wanted, from_dataset, from_source
 from craqbench.training_options import Execution, TrainingOptions, claim_run
 from craqbench.training_run import Run, State, Trained
 
 if TYPE_CHECKING:
-    from baselines.networks import Segmenter
     from craqbench.engines import Progress
 
 __all__ = ["State", "Trained", "train"]
@@ -63,28 +66,57 @@ def train(
         After Ctrl-C, when the step is finished and a checkpoint is written.
     """
     execution = execution or Execution()
-    use_threads(execution.threads or describe_hardware(cast("Any", None)).cores)
+    threads = execution.threads or describe_hardware(cast("Any", None)).cores
+    use_threads(threads)
     cv2.setNumThreads(1)
-    network = _make(options)
+    name, network = _make(options)
     options = _settled(options, network)
-    learnt = _open_data(options, execution, network, progress)
-    claimed = claim_run(out, options, learnt.digest, _code_of(network), execution.command)
+    learnt = _open_data(options, max(threads, execution.workers), network, progress)
+    told = {"command": execution.command, "pretrained": origin_of(network)}
+    claimed = claim_run(out, options, learnt.digest, _code_of(network), **told)
     with claimed as claim, _memory_explained(options):
-        return Run(options, claim, learnt, network, execution.device).go(execution, report)
+        return Run(options, claim, learnt, network, name, execution.device).go(execution, report)
 
 
-def _make(options: TrainingOptions) -> Segmenter:
-    seed_weights(options.seed)
+def _make(options: TrainingOptions) -> tuple[str, Segmenter]:
+    """Return what the network is called, and the network."""
+    settings = {"classes": options.classes, **options.switches}
+    if options.base is not None:
+        settings["base"] = options.base
     try:
-        return make_network(options.method, classes=options.classes, base=options.base, **options.switches)
-    except ValueError as error:
+        with needs_torch(options.method):
+            own = _own_detector(options.method) if ":" in options.method else None
+            seed_weights(options.seed)
+            if own is None:
+                return options.method, make_network(options.method, **settings)
+            return own.name, own.network(**settings)
+    except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error
 
 
+def _own_detector(method: str) -> type[LearnedDetector]:
+    """Return the class that ``package.module:Class`` names."""
+    module, _, called = method.partition(":")
+    try:
+        found: object = getattr(importlib.import_module(module), called)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"method {method!r} cannot be imported: {error}: expected package.module:Class, of an installed "
+            "package or in a folder on PYTHONPATH"
+        ) from error
+    if isinstance(found, type) and issubclass(found, LearnedDetector) and found.name:
+        return found
+    raise UsageError(
+        f"method {method!r}: expected a subclass of baselines.learned.LearnedDetector with a name"
+    )
+
+
 def _code_of(network: Segmenter) -> list[Path]:
-    """Return the file that defines a network."""
-    source = inspect.getsourcefile(type(network))
-    return [Path(source)] if source else []
+    """Return the files that define a network: its class's, and those of what it is derived from."""
+    kinds = type(network).__mro__
+    own = kinds[: kinds.index(Segmenter)]
+    found = [inspect.getsourcefile(kind) for kind in own]
+    return [Path(file) for file in dict.fromkeys(found) if file]
 
 
 def _settled(options: TrainingOptions, network: Segmenter) -> TrainingOptions:
@@ -104,7 +136,7 @@ def _settled(options: TrainingOptions, network: Segmenter) -> TrainingOptions:
 
 
 def _open_data(
-    options: TrainingOptions, execution: Execution, network: Segmenter, progress: Progress | None
+    options: TrainingOptions, processes: int, network: Segmenter, progress: Progress | None
 ) -> Learnt:
     wanted = Wanted(
         seed=options.seed,
@@ -121,7 +153,7 @@ def _open_data(
         size=options.size,
         fit=options.fit,
         paintings=options.paintings,
-        workers=max(1, execution.workers),
+        workers=processes,
         progress=progress,
     )
 

@@ -6,19 +6,27 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import craqbench
+from baselines.encoders import RANDOM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from baselines.networks import Segmenter
     from baselines.training import Trainer
     from craqbench.results import Hardware
     from craqbench.training_data import Learnt
     from craqbench.training_options import TrainingOptions
     from craqbench.training_validation import Validated
 
-__all__ = ["card_of", "readme"]
+__all__ = ["card_of", "origin_of", "readme"]
 
 LICENCE = "Apache-2.0"
+
+_OF_SOURCES = ("source", "recipe", "set", "size", "fit", "paintings")
+"""Options that a dataset leaves without a use."""
+
+_LABELS = {"base": "base that was asked for", "pretrained": "first weights of the encoder"}
+"""What the README calls an entry of the card that its name explains badly."""
 
 
 def card_of(
@@ -40,15 +48,17 @@ def card_of(
     hardware
         Where they were trained.
     run
-        What only the run knows: the command, the digest, the step of the weights, seconds.
+        What only the run knows: the name of the method, the command, the digest, the step of the weights,
+        seconds.
     """
-    platform = trainer.platform
+    platform, asked = trainer.platform, options.as_json()
+    unused = _OF_SOURCES if options.data else ()
     where = f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gb} GB"
     return {
-        "method": options.method,
+        "method": run["method"],
         "classes": options.classes,
         "base": options.base,
-        "pretrained": getattr(trainer.network, "pretrained", "nothing"),
+        "pretrained": origin_of(trainer.network),
         "switches": dict(options.switches),
         "threshold": validated.threshold,
         "version": craqbench.__version__,
@@ -66,8 +76,16 @@ def card_of(
         "validation_iou": validated.iou,
         "validation_f1": validated.f1,
         **run,
-        "options": options.as_json(),
+        "options": {name: value for name, value in asked.items() if name not in unused},
     }
+
+
+def origin_of(network: Segmenter) -> str:
+    """Return where the first weights of a network's encoder came from.
+
+    "random", "imagenet", "craqbench sha256:...", or a repository of the Hub and its commit.
+    """
+    return str(getattr(network, "pretrained", RANDOM))
 
 
 def readme(card: Mapping[str, Any], epochs: Sequence[Mapping[str, str]]) -> str:
@@ -81,7 +99,7 @@ def readme(card: Mapping[str, Any], epochs: Sequence[Mapping[str, str]]) -> str:
         The rows of ``epochs.csv``.
     """
     facts = "\n".join(
-        f"| {name.replace('_', ' ')} | {_cell(value)} |"
+        f"| {_LABELS.get(name, name.replace('_', ' '))} | {_cell(value)} |"
         for name, value in card.items()
         if name not in ("command", "options")
     )

@@ -10,7 +10,7 @@ import functools
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from generators.recipes import triplet
 from generators.triplets import random_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from craqbench.engines import Progress
     from generators.triplets import Image, Labels, Recipe, Size
@@ -51,6 +51,9 @@ VALIDATION_SEED = 0
 
 ROOM = 1.125
 """Side of a triplet that is made to be trained on, in sides of the square that is cut from it."""
+
+TRAIN = "train"
+"""The split of a dataset that is trained on, if it has one of this name."""
 
 _STREAM = 0x41_55_47
 """Of augmentation; no recipe's number."""
@@ -285,25 +288,29 @@ def triplet_size(recipe: Recipe, crop: int) -> Size:
 def from_dataset(folder: Path, wanted: Wanted, progress: Progress | None = None) -> Learnt:
     """Read a dataset of `craqbench generate`: samples are cut from its rows.
 
-    A tenth of its paintings, and all rows of them, are for validation.
+    A tenth of its paintings, and all rows of them, are for validation. Of a dataset with a split "train"
+    nothing else is looked at.
 
     Raises
     ------
     DatasetError
-        If it is none, is not complete, or all its rows are of one painting.
+        If it is none, is not complete or has changed, or all its rows are of one painting.
     UsageError
         If it is too large to be held in memory.
     """
     manifest = load_manifest(folder)
-    total, (width, height) = int(manifest["rows"]), manifest["size"]
+    split = TRAIN if TRAIN in manifest["splits"] else None
+    total = sum(rows for name, rows in manifest["splits"].items() if split in (None, name))
+    width, height = manifest["size"]
     most = MOST_BYTES // (width * height * 4)
     if total > most:
         found = f"dataset {str(folder)!r} has {total:,} rows"
         raise UsageError(f"{found}: expected {most:,} at most, they are held in memory")
-    images, labels, owners = [], [], []
-    for row in read_rows(folder):
-        images.append(row.damaged)
-        labels.append(row.labels)
+    _check_files(folder, [item for item in manifest["shards"] if split in (None, item["split"])])
+    images, labels = Gallery([(height, width, 3)] * total), Gallery([(height, width)] * total)
+    owners = []
+    for number, row in enumerate(read_rows(folder, split=split)):
+        images[number], labels[number] = row.damaged, row.labels
         owners.append(row.painting)
         if progress:
             progress("reading rows", len(owners), total)
@@ -316,13 +323,29 @@ def from_dataset(folder: Path, wanted: Wanted, progress: Progress | None = None)
     )
     recipe = manifest["recipe"]
     return Learnt(
-        maker=RowMaker(wanted=wanted, images=Gallery(images), labels=Gallery(labels), pools=pools),
+        maker=RowMaker(wanted=wanted, images=images, labels=labels, pools=pools),
         digest=str(manifest["fingerprint"]),
         name=folder.resolve().name,
         recipe=f"{recipe['name']} version {recipe['version']}",
         training=len(set(owners)) - len(held),
         validation=len(held),
     )
+
+
+def _check_files(folder: Path, shards: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse files that are others than were made: a run is known by the manifest's word for them."""
+    for item in shards:
+        path = folder / item["file"]
+        if path.is_file() and _digest(path) != item["sha256"]:  # what is missing is told on reading
+            raise DatasetError(
+                f"{path} has changed since it was made: expected sha256 {item['sha256']}; 'craqbench verify' "
+                "lists all faults"
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _held_names(owners: Sequence[str]) -> set[str]:

@@ -41,7 +41,8 @@ class TrainingOptions:
     Attributes
     ----------
     method
-        A name of `baselines.architectures`.
+        A name of `baselines.architectures`, or ``package.module:Class`` for a subclass of
+        `baselines.learned.LearnedDetector` that makes a network of its own.
     recipe
         One of `generators.recipes.RECIPES`, perhaps with settings.
     source, data
@@ -159,16 +160,25 @@ class Claim:
         Of the run.
     command
         That began it.
+    pretrained
+        Where the encoder's first weights came from when it began.
     """
 
     out: Path
     digest: str
     command: str
+    pretrained: str
 
 
 @contextlib.contextmanager
 def claim_run(
-    out: Path, options: TrainingOptions, data_digest: str, code: Sequence[Path], command: str
+    out: Path,
+    options: TrainingOptions,
+    data_digest: str,
+    code: Sequence[Path],
+    *,
+    command: str = "",
+    pretrained: str = "",
 ) -> Iterator[Claim]:
     """Make a folder the home of a run, or check that it is already, and keep others out of it.
 
@@ -182,8 +192,8 @@ def claim_run(
         Of the paintings, or of the dataset.
     code
         Files beside our own that make the steps.
-    command
-        For the card, if the run begins.
+    command, pretrained
+        For the card, if the run begins. They are no part of the digest.
 
     Raises
     ------
@@ -203,8 +213,8 @@ def claim_run(
     path = out / RUN
     if not path.exists():
         _refuse_strangers(out)
-        whole = {**content, "digest": digest, "command": command or "craqbench.training.train"}
-        write_file(path, (json.dumps(whole, indent=2) + "\n").encode())
+        rest = {"command": command or "craqbench.training.train", "pretrained": pretrained}
+        write_file(path, (json.dumps({**content, "digest": digest, **rest}, indent=2) + "\n").encode())
     found = _read(path)
     if found.get("digest") != digest:
         lines = [f"  {name}: {then} there, {now} now" for name, then, now in _differences(found, content)]
@@ -213,7 +223,7 @@ def claim_run(
         )
         raise UsageError("\n".join([told, *lines]))
     with _alone(out):
-        yield Claim(out, digest, str(found.get("command")))
+        yield Claim(out, digest, str(found.get("command")), str(found.get("pretrained", pretrained)))
 
 
 @contextlib.contextmanager
@@ -286,9 +296,10 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tu
 
 def _flat(run: Mapping[str, Any]) -> dict[str, object]:
     options = dict(run.get("options", {}))
-    settings = options.pop("set", {})
+    settings, switches = options.pop("set", {}), options.pop("switches", {})
     return {
         **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
+        **{f"switch {name}": value for name, value in switches.items()},
         **{f"--set {name}": value for name, value in settings.items()},
         "data (digest)": str(run.get("data digest"))[:12],
         "code (digest)": str(run.get("code"))[:12],

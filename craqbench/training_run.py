@@ -15,12 +15,13 @@ import numpy as np
 from baselines.checkpoints import pack, unpack
 from baselines.schedules import Schedule
 from baselines.training import Batch, NotFiniteError, Trainer
+from baselines.weight_files import WeightsError, read_card, read_header
 from baselines.weights import save_weights
 from craqbench.contact_sheet import write_png
-from craqbench.errors import CraqbenchError, UsageError
+from craqbench.errors import CraqbenchError, StorageError, UsageError
 from craqbench.evaluation_methods import describe_hardware
 from craqbench.storage import remove_leftovers, write_file
-from craqbench.training_card import card_of, readme
+from craqbench.training_card import card_of, origin_of, readme
 from craqbench.training_feed import Feed, Stack
 from craqbench.training_log import Log, prediction_sheet
 from craqbench.training_validation import Validated, validate
@@ -124,21 +125,28 @@ class Run:
         All settled: none is None that a network has a habit for.
     claim
         Its folder, digest and command.
-    learnt, network, device
-        What is learnt from, by what, and where.
+    learnt, network, name, device
+        What is learnt from, by what, what that is called, and where.
 
     Raises
     ------
     UsageError
-        If there is no such device.
+        If there is no such device, or the run began with other weights of the encoder and has no checkpoint.
     CraqbenchError
         If there is a checkpoint that cannot be used.
     """
 
     def __init__(
-        self, options: TrainingOptions, claim: Claim, learnt: Learnt, network: Segmenter, device: str
+        self,
+        options: TrainingOptions,
+        claim: Claim,
+        learnt: Learnt,
+        network: Segmenter,
+        name: str,
+        device: str,
     ) -> None:
-        self._options, self._claim, self._learnt = options, claim, learnt
+        self._options, self._claim, self._learnt, self._name = options, claim, learnt, name
+        self._settle_origin(network)
         try:
             self._trainer = Trainer(network, schedule_of(options, network), device, options.precision)
         except ValueError as error:
@@ -163,8 +171,12 @@ class Run:
         KeyboardInterrupt
             After Ctrl-C, when the step is finished and a checkpoint is written.
         """
-        if self._ended and self._weights.exists():
+        if self._is_complete():
             return self._trained()
+        with self._faults_explained():
+            return self._go(execution, report)
+
+    def _go(self, execution: Execution, report: Callable[[State], None] | None) -> Trained:
         lead = -(-self._options.validation // self._batch)
         log = Log(self._claim.out, self._trainer.step)
         feed = Feed(self._learnt.maker, self._batch, self._trainer.step, execution.workers, lead)
@@ -184,10 +196,7 @@ class Run:
 
     def _step(self, feed: Feed, log: Log, pace: _Pace, report: Callable[[State], None] | None) -> None:
         """Do a step and, where one ends, all that belongs to the end of an epoch."""
-        try:
-            done = self._trainer.learn(_batch_of(feed.take()))
-        except NotFiniteError as error:
-            raise CraqbenchError(self._explained(error)) from error
+        done = self._trainer.learn(_batch_of(feed.take()))
         rate = pace.tick()
         self._seconds += pace.taken
         self._recent.append(done.loss)
@@ -238,15 +247,23 @@ class Run:
             "iou": self._iou,
             "ended": self._ended,
         }
-        try:
-            packed = pack(self._trainer.tensors(), facts)
-        except NotFiniteError as error:
-            raise CraqbenchError(self._explained(error)) from error
-        self._write(CHECKPOINT, packed)
+        self._write(CHECKPOINT, pack(self._trainer.tensors(), facts))
 
     def _write(self, name: str, data: bytes) -> None:
         remove_leftovers(self._path(name))
         write_file(self._path(name), data)
+
+    def _settle_origin(self, network: Segmenter) -> None:
+        """Let a network that goes on say what it said when it began, whatever the Hub gives today."""
+        began, now = self._claim.pretrained, origin_of(network)
+        if began == now:
+            return
+        if not self._path(CHECKPOINT).exists():
+            raise UsageError(
+                f"the run in {str(self._claim.out)!r} began with an encoder of other weights ({began}) than "
+                f"there are now ({now}), and has no checkpoint: expected another --out"
+            )
+        setattr(network, "pretrained", began)  # noqa: B010  only networks with an encoder have it
 
     def _restore(self) -> None:
         path = self._path(CHECKPOINT)
@@ -264,28 +281,50 @@ class Run:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CraqbenchError(f"checkpoint {path} cannot be used: {error}") from error
 
-    def _explained(self, error: NotFiniteError) -> str:
-        path = self._path(CHECKPOINT)
-        kept = (
-            f"the last good checkpoint is kept in {path}" if path.exists() else "there is no checkpoint yet"
-        )
-        hint = f"expected a smaller learning rate, such as --lr {self._trainer.schedule.lr / 3:.1g}"
-        return f"{error}: training has stopped, {kept}; {hint}, and another --out"
+    @contextlib.contextmanager
+    def _faults_explained(self) -> Iterator[None]:
+        """Say what is kept, and what to do, where numbers are none or weights cannot be written."""
+        try:
+            yield
+        except NotFiniteError as error:
+            path = self._path(CHECKPOINT)
+            kept = (
+                f"the last good checkpoint is kept in {path}"
+                if path.exists()
+                else "there is no checkpoint yet"
+            )
+            hint = f"expected a smaller learning rate, such as --lr {self._trainer.schedule.lr / 3:.1g}"
+            raise CraqbenchError(
+                f"{error}: training has stopped, {kept}; {hint}, and another --out"
+            ) from error
+        except WeightsError as error:
+            raise StorageError(f"{error}; run the same command again to write them") from error
 
     def _path(self, name: str) -> Path:
         return self._claim.out / name
 
     @property
     def _weights(self) -> Path:
-        return self._path(f"{self._options.method}.safetensors")
+        return self._path(f"{self._name}.safetensors")
+
+    def _is_complete(self) -> bool:
+        """Whether all is done, and the weights that lie here are those of the end."""
+        if not self._ended:
+            return False
+        try:
+            card = read_card(self._weights)
+        except WeightsError:
+            return False
+        return bool(card["steps"] == self._trainer.step)
 
     def _finish(self, log: Log) -> Trained:
-        """Write the best weights so far, their card and the README."""
+        """Write the README, the best weights so far and, last of all, their card."""
         if self._best is None:  # it was stopped before its first epoch was over
             self._best, self._best_step = validate(self._trainer, self._validation), self._trainer.step
         else:
             self._trainer.load_average(_read(self._path(BEST))[0])
         run: dict[str, Any] = {
+            "method": self._name,
             "command": self._claim.command,
             "run_digest": self._claim.digest,
             "best_step": self._best_step,
@@ -294,8 +333,8 @@ class Run:
         }
         hardware = describe_hardware(cast("Any", self._trainer))
         card = card_of(self._options, self._learnt, self._trainer, self._best, hardware, run)
-        save_weights(self._weights, self._trainer.averages(), card)
         write_file(self._path("README.md"), readme(card, log.epochs.rows).encode())
+        save_weights(self._weights, self._trainer.averages(), card)
         return self._trained()
 
     def _trained(self) -> Trained:
@@ -306,9 +345,12 @@ class Run:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
+        read_header(path)
         return unpack(path)
     except ValueError as error:
-        raise CraqbenchError(f"{error}: expected what 'craqbench train' wrote") from error
+        raise CraqbenchError(
+            f"{error}; it is no checkpoint of 'craqbench train': remove it to begin the run anew"
+        ) from error
 
 
 def _batch_of(stack: Stack) -> Batch:

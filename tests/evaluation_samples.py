@@ -15,19 +15,26 @@ from tiny import smooth_picture
 from craqbench.evaluation import Evaluated, Options, evaluate
 from craqbench.figures import interval_figures
 from craqbench.metrics import TAUS, detection_counts
+from craqbench.metrics.filling import filling_counts
 from craqbench.metrics.inputs import Mask
 from craqbench.result_counts import Counts, ImageCounts, PaintingCounts, counts_of, tables_of
 from craqbench.results import (
     CardInfo,
     Curves,
+    DetectionResult,
     Failure,
+    Fillings,
     Hardware,
+    ImageFillings,
+    InpaintingResult,
     MethodInfo,
-    Result,
+    PaintingFillings,
     Score,
     SetInfo,
     Speed,
     Threshold,
+    filling_tables,
+    load_result,
 )
 from generators.triplets import CLASSES
 
@@ -69,10 +76,17 @@ def write_classes(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-def one(method: str, folder: Path, out: Path, **options: Any) -> Evaluated:
+def one(method: str, folder: Path, out: Path, **options: Any) -> Evaluated[DetectionResult]:
     """Evaluate one method on a folder."""
     (made,) = evaluate([f"folder:{folder}"], [method], out, Options(**options))
     return made
+
+
+def loaded(path: Path) -> DetectionResult:
+    """Read the result of a detector."""
+    result = load_result(path)
+    assert isinstance(result, DetectionResult)
+    return result
 
 
 def untimed(path: Path) -> dict[str, Any]:
@@ -90,7 +104,7 @@ def drawn_result(
     clean: bool = False,
     classes: int = 2,
     **changes: Any,
-) -> Result:
+) -> DetectionResult:
     """Return a result on drawn masks: a share `right` of them is predicted as annotated.
 
     All results on as many classes have the same annotations; `right` may also be a value for each painting.
@@ -129,7 +143,7 @@ def drawn_result(
         "second": (),
         "curves": Curves(exact=zeros, tolerant=zeros),
     }
-    return Result(**{**fields, **changes})
+    return DetectionResult(**{**fields, **changes})
 
 
 def drawn_set(images: int, *, clean: bool = False, **changes: Any) -> SetInfo:
@@ -163,10 +177,10 @@ def drawn_method(label: str, *, version: str = "1", kind: str | None = None) -> 
     )
 
 
-def failed(result: Result) -> Result:
+def failed(result: DetectionResult) -> DetectionResult:
     """Return the result of a method that failed on the last image."""
     last = result.images[-1]
-    return Result(
+    return DetectionResult(
         **{
             **dict(result),
             "complete": False,
@@ -214,3 +228,55 @@ def _counts_of_three(prediction: Mask, truth: Mask, asked: int) -> Counts:
     labels[-20:] = 2
     found[-20:-10] = 2 if asked == 3 else 0
     return counts_of(detection_counts(found, labels, classes=3), 1)
+
+
+def drawn_inpainting(
+    label: str, *, off: npt.ArrayLike = 10, paintings: int = 12, **changes: Any
+) -> InpaintingResult:
+    """Return a result of an inpainter on drawn masks that is so many levels off in each filled px.
+
+    All results have the same masks; `off` may also be a value for each painting. Every third painting has
+    cracks of 1 px only, the last one has none.
+    """
+    levels = np.broadcast_to(off, paintings)
+    images = [_filled(number, int(level), paintings) for number, level in enumerate(levels)]
+    found = interval_figures(filling_tables([image.counts for image in images]), (), resamples=500)
+    fields: dict[str, Any] = {
+        **{name: getattr(drawn_result(label, paintings=paintings), name) for name in _SHARED},
+        "task": "inpainting",
+        "method": drawn_method(label, kind="sanity" if label in ("none", "mean") else None),
+        "scores": {name: Score.of(interval) for name, interval in found.items()},
+        "dilations": 0,
+        "paintings": tuple(
+            PaintingFillings(painting=image.painting, images=1, counts=image.counts) for image in images
+        ),
+        "images": tuple(images),
+    }
+    return InpaintingResult(**{**fields, **changes})
+
+
+_SHARED = (
+    *("format", "benchmark", "complete", "set", "groups", "speed", "command", "policies", "versions"),
+    *("hardware", "predictions_digest", "failures"),
+)
+
+
+def _filled(number: int, off: int, paintings: int) -> ImageFillings:
+    undamaged = smooth_picture(number, (WIDTH, HEIGHT)) // 2 + 64
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    if number < paintings - 1:
+        mask[5 + number] = True
+        mask[40:44] = number % 3 > 0
+    filled, damaged = undamaged.copy(), undamaged.copy()
+    filled[mask] += np.uint8(off)
+    damaged[mask] //= 3
+    return ImageFillings(
+        id=f"image {number}",
+        painting=f"painting {number:02}",
+        file=f"image{number}",
+        attributes={},
+        height=HEIGHT,
+        width=WIDTH,
+        counts=Fillings.of(filling_counts(filled, undamaged, damaged, mask)),
+        prediction_sha256="0" * 64,
+    )

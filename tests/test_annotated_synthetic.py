@@ -31,6 +31,10 @@ def test_fixed_set() -> None:
     one = found.load(found.items[1])
     assert (one.image == made.damaged).all()
     assert (one.labels == made.labels).all()
+    assert one.undamaged is not None
+    assert (one.undamaged == made.image).all()
+    assert (one.damage == made.mask).all()
+    assert found.undamaged
     assert not one.ignore.any()
     assert found.items[1].attributes["style"] == made.meta["style"]
     assert len({item.painting for item in found}) == 2
@@ -85,6 +89,9 @@ def test_datasets(made: Path) -> None:
         assert one.image.shape == (*SIZE[::-1], 3)
         assert (one.image == row.damaged).all()
         assert (one.labels == row.labels).all()
+        assert one.undamaged is not None
+        assert (one.undamaged == row.image).all()
+    assert found.undamaged
     assert len(pickle.dumps(found)) < 20_000
 
 

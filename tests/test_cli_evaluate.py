@@ -115,6 +115,9 @@ BAD = {
     "--method none --set synthetic,n=1 --device gpu": "got 'gpu', expected one of auto, cpu, cuda",
     "--method none --set synthetic,n=1 --tune-on synthetic,n=1": "is a set that is scored",
     "--method none --set synthetic,n=1 --out": "expected one argument",
+    "--method none --set synthetic,n=1 --dilate 1": "argument --dilate: it is about fillings",
+    "--method none --set synthetic,n=1 --lpips x": "argument --lpips: it is about fillings",
+    "--method none --set synthetic,n=1 --task fill": "got 'fill', expected one of detect, inpaint",
     "--method none --set synthetic,n=1 --worker 2": "unknown option '--worker'; did you mean --workers",
 }
 
@@ -125,6 +128,39 @@ def test_bad_lines(run: Any, line: str) -> None:
     code, out, err = run("evaluate", *line.split())
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"craqbench: error: .*{re.escape(BAD[line])}.*\n", err), err
+
+
+def test_inpainters(run: Any) -> None:
+    """With no network and no files: a table of inpainters, who is best by crack width, and a report."""
+    methods = [word for name in ("mtm", "telea", "none", "mean") for word in ("--method", name)]
+    code, out, err = run("evaluate", "--task", "inpaint", "--set", "synthetic,n=2", *methods)
+    assert code == 0
+    assert out.splitlines()[0].split()[:4] == ["rank", "method", "PSNR", "mask"]
+    assert "none (sanity)" in out
+    assert "craqbench compare results/synthetic-n-2-inpainting" in out
+    assert "Best where cracks are 1.5-3px wide: " in err
+    code, again, _ = run("compare", "results/synthetic-n-2-inpainting")
+    assert (code, again) == (0, out[: len(again)])
+    code, out, _ = run("report", "results", "--workers", 1)
+    assert (code, out[:32]) == (0, "report.html: 4 results on 1 set,")
+
+
+BAD_FILLINGS = {
+    "--method tophat --set synthetic,n=1": "unknown inpainter 'tophat'",
+    "--method mtm --set nga-val --scores": "argument --scores: inpainters have no scores",
+    "--method mtm --set synthetic,n=1 --tune-on nga-val": "argument --tune-on: inpainters have no scores",
+    "--method mtm --set synthetic,n=1 --dilate -1": "got '-1', expected a whole number of at least 0",
+    "--method mtm --set synthetic,n=1 --dilate 99": "99 dilations: expected 0 to 64",
+    "--method mtm --set folder:nowhere": "'nowhere'",
+}
+
+
+@pytest.mark.parametrize("line", BAD_FILLINGS)
+def test_bad_lines_of_inpainters(run: Any, line: str) -> None:
+    """A line that cannot be run is one message that says what was expected."""
+    code, out, err = run("evaluate", "--task", "inpaint", *line.split())
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"craqbench: error: .*{re.escape(BAD_FILLINGS[line])}.*\n", err), err
 
 
 def test_bad_comparisons(run: Any, tmp_path: Path) -> None:

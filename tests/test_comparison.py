@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_samples import drawn_counts, drawn_method, drawn_result, drawn_set, failed
+from evaluation_samples import (
+    drawn_counts,
+    drawn_inpainting,
+    drawn_method,
+    drawn_result,
+    drawn_set,
+    failed,
+)
 from metric_cases import draw
 
 from craqbench.comparison import CEILING, Comparison, Row, compare
@@ -18,11 +25,13 @@ from craqbench.comparison_formats import FORMATS, cells, fitted, headers, write
 from craqbench.errors import UsageError
 from craqbench.figures import bootstrap_rng
 from craqbench.metrics import match_f1, paired_difference, rank_methods, resampling_weights
-from craqbench.results import Result, SecondCounts, Threshold, TunedOn
+from craqbench.metrics.filling import MEANS
+from craqbench.metrics.widths import WIDTHS
+from craqbench.results import DetectionResult, InpaintingResult, Score, SecondCounts, Threshold, TunedOn
 
 
 @pytest.fixture(name="results", scope="module")
-def several() -> list[Result]:
+def several() -> list[DetectionResult]:
     """Return results of two close methods, a worse one and the sanity rows."""
     close = np.linspace(0.85, 0.95, 12)
     return [
@@ -34,12 +43,12 @@ def several() -> list[Result]:
 
 
 @pytest.fixture(name="table", scope="module")
-def compared(results: list[Result]) -> Comparison:
+def compared(results: list[DetectionResult]) -> Comparison:
     """Return their comparison."""
     return compare(results)
 
 
-def f1_counts(result: Result) -> np.typing.NDArray[np.int64]:
+def f1_counts(result: DetectionResult) -> np.typing.NDArray[np.int64]:
     """Return the match counts at 2 px by painting."""
     return np.array([painting.counts.tolerance[2] for painting in result.paintings], np.int64)
 
@@ -49,7 +58,7 @@ def row_of(table: Comparison, label: str) -> Row:
     return next(row for row in table.rows if row.label == label)
 
 
-def test_ranks_are_those_of_the_metrics(results: list[Result], table: Comparison) -> None:
+def test_ranks_are_those_of_the_metrics(results: list[DetectionResult], table: Comparison) -> None:
     """Methods are ranked by F1@2px with ties, sanity rows not at all, and rows come best first."""
     methods = {r.method.label: f1_counts(r) for r in results if r.method.kind == "method"}
     expected = rank_methods(methods, match_f1, rng=bootstrap_rng())
@@ -61,7 +70,7 @@ def test_ranks_are_those_of_the_metrics(results: list[Result], table: Comparison
     assert values == sorted(values, reverse=True)
 
 
-def test_differences_are_paired(results: list[Result], table: Comparison) -> None:
+def test_differences_are_paired(results: list[DetectionResult], table: Comparison) -> None:
     """Every pair has the paired difference of the metrics; `behind` is that to the best method."""
     by_label = {result.method.label: result for result in results}
     weights = resampling_weights(12, rng=bootstrap_rng())
@@ -78,14 +87,14 @@ def test_differences_are_paired(results: list[Result], table: Comparison) -> Non
         assert gap.value == pytest.approx(expected)
 
 
-def test_order_does_not_matter(results: list[Result], table: Comparison) -> None:
+def test_order_does_not_matter(results: list[DetectionResult], table: Comparison) -> None:
     """A table is a function of the results, not of the order of files."""
     again = compare(results[::-1])
     assert again.rows == table.rows
     assert again.notes == table.notes
 
 
-def test_sorting(results: list[Result]) -> None:
+def test_sorting(results: list[DetectionResult]) -> None:
     """Any figure sorts, lower first where lower is better; ranks stay."""
     by_name = compare(results, sort="method")
     assert [row.label for row in by_name.rows] == ["none", "one", "other", "worse"]
@@ -170,7 +179,7 @@ def test_sanity_rows() -> None:
     assert "No sanity rows" in "\n".join(compare([useful]).notes)
 
 
-def test_incomplete_results(results: list[Result]) -> None:
+def test_incomplete_results(results: list[DetectionResult]) -> None:
     """An incomplete result stands last, without rank or scores, and the note says what failed."""
     table = compare([failed(drawn_result("broken", paintings=12)), *results])
     last = table.rows[-1]
@@ -182,16 +191,16 @@ def test_incomplete_results(results: list[Result]) -> None:
     assert compare([failed(results[0])]).rows[0].kind == "incomplete"
 
 
-def with_second(result: Result) -> Result:
+def with_second(result: DetectionResult) -> DetectionResult:
     """Return a result of a set whose first two images have a second annotator."""
     counts = drawn_counts(draw("lines", (72, 96), 1), draw("lines", (72, 96), 1))
     second = tuple(
         SecondCounts(id=image.id, painting=image.painting, counts=counts) for image in result.images[:2]
     )
-    return Result(**{**dict(result), "second": second})
+    return DetectionResult(**{**dict(result), "second": second})
 
 
-def test_the_ceiling(results: list[Result]) -> None:
+def test_the_ceiling(results: list[DetectionResult]) -> None:
     """The second annotator stands first, unranked, and methods are told on the same images."""
     table = compare([with_second(result) for result in results])
     top = table.rows[0]
@@ -250,7 +259,7 @@ def test_a_narrow_terminal(table: Comparison) -> None:
     assert "behind best" in fitted(table, 80)[0]
 
 
-def test_csv_has_every_figure(results: list[Result], table: Comparison) -> None:
+def test_csv_has_every_figure(results: list[DetectionResult], table: Comparison) -> None:
     """CSV is read back with every digit, value, low and high."""
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(write(table, "csv")))}
     for result in results:
@@ -290,3 +299,105 @@ def test_markdown_and_latex_have_all_rows_and_notes(table: Comparison) -> None:
     assert len(markdown.splitlines()) == 2 + len(table.rows) + 1 + len(table.notes)
     assert latex.count(r"\\") == 1 + len(table.rows)
     assert latex.count("\n% ") + latex.startswith("%") == len(table.notes)
+
+
+@pytest.fixture(name="fillings", scope="module")
+def inpainters() -> list[InpaintingResult]:
+    """Return results of three inpainters, of which two cannot be told apart, and of the sanity rows."""
+    near = np.arange(6, 18)
+    return [
+        drawn_inpainting("worse", off=20),
+        drawn_inpainting("one", off=near),
+        drawn_inpainting("other", off=near[::-1]),
+        drawn_inpainting("none", off=60),
+        drawn_inpainting("mean", off=40),
+    ]
+
+
+def test_inpainters_are_ranked_by_psnr_on_the_mask(fillings: list[InpaintingResult]) -> None:
+    """Higher PSNR comes first, ties share a rank, sanity rows have none; differences are of PSNR, paired."""
+    table = compare(fillings)
+    assert table.ranking == "psnr:mask"
+    assert [row.label for row in table.rows][2:] == ["worse", "mean", "none"]
+    assert [row.rank for row in table.rows] == [1, 1, 3, None, None]
+    best = table.rows[0]
+    gap = row_of(table, "worse").behind
+    assert gap is not None
+    expected = (best.scores["psnr:mask"].value or 0) - (row_of(table, "worse").scores["psnr:mask"].value or 0)
+    assert gap.value == pytest.approx(expected)
+    assert gap.p < 0.05
+    assert len(table.pairs) == 10
+    assert not any("not significantly better" in note for note in table.notes)
+
+
+def test_who_leads_by_crack_width(fillings: list[InpaintingResult]) -> None:
+    """For each class of width the best, and whoever is not told apart; none where there is no crack."""
+    table = compare(fillings)
+    assert list(table.leaders) == list(WIDTHS)
+    assert set(table.leaders["<=1.5px"]) == set(table.leaders["3-6px"]) == {"one", "other"}
+    assert table.leaders["1.5-3px"] == table.leaders[">6px"] == ()
+    told = [note for note in table.notes if note.startswith("Best where cracks are")]
+    assert len(told) == 2
+    first = table.leaders["<=1.5px"][0]
+    value = row_of(table, first).scores["psnr:<=1.5px"].value
+    assert told[0].startswith(f"Best where cracks are <=1.5px wide: {first} {value:.2f} dB; not told apart")
+
+
+def test_formats_of_inpainters(fillings: list[InpaintingResult]) -> None:
+    """The short table leads with PSNR on the mask; csv and json have every figure, and no LPIPS column."""
+    table = compare([*fillings, drawn_inpainting("one dilated 1", off=9, dilations=1)])
+    heads = headers(table)
+    assert heads[:4] == ["rank", "method", "PSNR mask", "behind best"]
+    assert "LPIPS mask" not in heads
+    assert "LPIPS mask" in headers(compare([_with_lpips(fillings[0])]))
+    assert fitted(table, 60)[0][:3] == ["rank", "method", "PSNR mask"]
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(write(table, "csv")))}
+    assert rows["one dilated 1"]["dilations"] == "1"
+    assert float(rows["one"]["mae:mask"]) == row_of(table, "one").scores["mae:mask"].value
+    content = json.loads(write(table, "json"), parse_constant=pytest.fail)
+    assert content["leaders"].keys() == set(WIDTHS)
+    assert all(write(table, form) for form in FORMATS)
+    assert "Given a dilated mask, and scored on the mask as it is: one dilated 1." in table.notes
+    by_error = compare(fillings, sort="mae:mask").rows
+    assert [row.label for row in by_error][-1] == "none"
+
+
+def _with_lpips(result: InpaintingResult) -> InpaintingResult:
+    """Return a result for which LPIPS was measured: 0.5 in each image."""
+    places = [number for number, name in enumerate(MEANS) if name.startswith("lpips")]
+    images, paintings = (
+        tuple(
+            part.model_copy(
+                update={
+                    "counts": part.counts.model_copy(
+                        update={
+                            "means": tuple(
+                                (0.5, 1.0) if n in places else mean
+                                for n, mean in enumerate(part.counts.means)
+                            )
+                        }
+                    )
+                }
+            )
+            for part in parts
+        )
+        for parts in (result.images, result.paintings)
+    )
+    scores = {**result.scores, **{MEANS[n]: Score(value=0.5) for n in places}}
+    return InpaintingResult(**{**dict(result), "images": images, "paintings": paintings, "scores": scores})
+
+
+def test_tasks_are_not_mixed(fillings: list[InpaintingResult]) -> None:
+    """Detectors and inpainters are not put into one table."""
+    with pytest.raises(UsageError, match=r"different tasks: expected one. Got detection: a; inpainting: "):
+        compare([drawn_result("a", paintings=12), *fillings])
+
+
+def test_nothing_to_fill() -> None:
+    """Where no picture has damage nothing is ranked, and every format can be written."""
+    clean = [drawn_inpainting(name, paintings=1) for name in ("a", "b", "none")]
+    table = compare(clean)
+    assert {row.rank for row in table.rows} == {None}
+    assert not table.pairs
+    assert all(row.behind is None for row in table.rows)
+    assert all(write(table, form) for form in FORMATS)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
+from hub_datasets import adopted_hub  # noqa: F401  a fixture
+from local_hub import (
+    LocalHub,
+    client_warnings,
+    local_hub,  # noqa: F401  a fixture
+)
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from baselines import encoders
+from baselines import encoders, res_unet
 from baselines.encoders import with_imagenet
 from baselines.normalisation import as_imagenet, luminance, standardised
-from baselines.res_unet import REPOSITORY, REVISION, ResNet50, ResUNet
+from baselines.res_unet import ResNet50, ResUNet
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torchvision = pytest.importorskip("torchvision")
+
+pytestmark = client_warnings
 
 
 def test_resnet_is_torchvisions() -> None:
@@ -44,42 +50,50 @@ def test_resnet_is_torchvisions() -> None:
     ]
 
 
-def test_imagenet_from_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A ResNet-50 of the Hub goes into paper C's network, whose encoder then is frozen at first."""
-    torch.manual_seed(0)
-    state = torchvision.models.resnet50().state_dict()
+@pytest.fixture(name="published")
+def published_resnet(at_home: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalHub:
+    """Put a narrow ResNet-50 with a classifier where the network looks for ImageNet's."""
+    torch.manual_seed(7)
+    state = {**ResNet50(8).state_dict(), "fc.weight": torch.zeros(1000, 256)}
     save_file(state, tmp_path / "model.safetensors")
+    api = at_home.api()
+    api.create_repo("lab/resnet")
+    made = api.upload_file(
+        repo_id="lab/resnet", path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors"
+    )
+    monkeypatch.setattr(res_unet, "REPOSITORY", "lab/resnet")
+    monkeypatch.setattr(res_unet, "REVISION", made.oid)
+    monkeypatch.setattr("baselines.weight_hub._PAUSE", 0.0)
+    return at_home
 
-    def served(repository: str, name: str, *, revision: str) -> str:
-        assert (repository, name, revision) == (REPOSITORY, "model.safetensors", REVISION)
-        return str(tmp_path / name)
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", served)
-    network = ResUNet(base="imagenet")
+@pytest.mark.usefixtures("published")
+def test_imagenet_from_the_hub() -> None:
+    """A ResNet-50 of the Hub goes into paper C's network, whose encoder then is frozen at first."""
+    network = ResUNet(base="imagenet", width=8)
     assert network.pretrained == "imagenet"
-    assert torch.equal(network.encoder.conv1.weight, state["conv1.weight"])
+    torch.manual_seed(7)
+    assert torch.equal(network.encoder.conv1.weight, ResNet50(8).conv1.weight)
     assert sum(p.numel() for p in network.frozen_first()) == sum(
         p.numel() for p in network.encoder.parameters()
     )
 
 
-def test_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the Hub, weights are random, a warning tells, and the network remembers."""
-
-    def unreachable(*_: object, **__: object) -> str:
-        raise LocalEntryNotFoundError("no connection")
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
-    with pytest.warns(UserWarning, match="cannot be had, random ones instead: no connection"):
-        network = ResUNet(base="imagenet")
+def test_out_of_reach(published: LocalHub) -> None:
+    """Without the Hub, weights are random, a warning tells, and the network remembers; a copy will do."""
+    told = r"cannot be had from the Hub \(.*refused\): the encoder begins with random ones"
+    with published.down(), pytest.warns(UserWarning, match=told):
+        network = ResUNet(base="imagenet", width=8)
     assert network.pretrained == "random"
     assert network.frozen_first() == []
+    ResUNet(base="imagenet", width=8)
+    with published.down():
+        assert ResUNet(base="imagenet", width=8).pretrained == "imagenet"
 
 
 def test_bases() -> None:
     """No base is random without any ado; a base of another kind is refused."""
     assert with_imagenet(None, lambda trained: trained) == (False, "random")
-    assert with_imagenet("imagenet", lambda trained: trained) == (True, "imagenet")
     with pytest.raises(ValueError, match="base 'nvidia/mit-b0': expected 'imagenet'"):
         with_imagenet("nvidia/mit-b0", lambda trained: trained)
     assert encoders.fill_encoder(torch.nn.Linear(1, 1), None) == "random"

@@ -22,7 +22,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from annotated_samples import save
-from evaluation_samples import HEIGHT, WIDTH, one, untimed, write_images
+from evaluation_samples import HEIGHT, WIDTH, loaded, one, untimed, write_images
 from scipy.ndimage import distance_transform_edt, label
 from sklearn.metrics import f1_score  # type: ignore[import-untyped]  # has no types
 from tiny import write_paintings
@@ -35,7 +35,7 @@ from craqbench.evaluation_records import locked
 from craqbench.evaluation_task import Task
 from craqbench.figures import interval_figures
 from craqbench.metrics import detection_counts, detection_scores
-from craqbench.results import Result, load_result
+from craqbench.results import DetectionResult
 
 ROOT = Path(__file__).resolve().parents[1]
 DARK = "toy_detectors:Dark"
@@ -403,7 +403,7 @@ def test_a_file_in_the_way(images: Path, out: Path) -> None:
         one(DARK, images, out)
 
 
-def tuned(method: str, images: Path, on: str, out: Path) -> Result:
+def tuned(method: str, images: Path, on: str, out: Path) -> DetectionResult:
     """Evaluate with a threshold of another set."""
     return one(method, images, out, tune_on=on).result
 
@@ -417,7 +417,7 @@ def test_tuning(images: Path, out: Path, tmp_path: Path) -> None:
     assert (result.threshold.origin, origin.spec, origin.images) == ("tuned", "folder:other", 4)
     assert result.method.label == "dark tuned on folder:other"
     assert "--tune-on" in shlex.split(result.command)
-    there = load_result(out / "folder-other" / "dark" / "result.json")
+    there = loaded(out / "folder-other" / "dark" / "result.json")
     assert origin.digest == there.set.digest
     assert there.threshold.origin == "method"
     best = one(f"{DARK},threshold={result.threshold.value}", other, tmp_path / "best").result

@@ -228,14 +228,35 @@ def test_no_image() -> None:
         runner().run(np.zeros((4, 4), np.uint8))
 
 
-def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where memory runs out, the message says what to change."""
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        ),
+        MemoryError(),
+    ],
+    ids=["GPU", "CPU", "NumPy"],
+)
+def test_out_of_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory runs out, on a device or here, the message says what to change, and how far."""
 
     def greedy(*_: object) -> Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(Small, "forward", greedy)
-    with pytest.raises(
-        ValueError, match="out of memory on cpu with tiles of 1664 px: expected a smaller tile"
-    ):
+    told = "out of memory on cpu with tiles of 1664 px: expected a smaller tile .setting tile, 576 at least"
+    with pytest.raises(ValueError, match=told):
+        runner().run(picture(20, 20))
+
+
+def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of a network is not taken for want of memory."""
+
+    def broken(*_: object) -> Tensor:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(Small, "forward", broken)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         runner().run(picture(20, 20))

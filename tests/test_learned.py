@@ -15,7 +15,7 @@ import pytest
 from evaluation_samples import one, write_images
 from learned_samples import CARD, picture, write_weights
 
-from baselines.protocols import Card, checked_predict
+from baselines.protocols import Card, ClassDetector, checked_predict, checked_predict_classes
 from baselines.registry import BUILT_IN, LEARNED, default_settings, get_detector, list_detectors, settings_of
 from baselines.weight_files import SHIPPED, WeightsError, card_path, shipped_weights
 
@@ -92,16 +92,16 @@ def test_predict(weights: str, size: tuple[int, int]) -> None:
 
 
 def test_predict_classes(weights: str, tmp_path: Path) -> None:
-    """Classes are the most probable ones; of two classes those from a probability of one half on."""
+    """All classes' probabilities add up to one, and that of cracks is the score; two classes or three."""
     image = picture(40, 56)
-    two = tiny(weights, precision="float32")
-    np.testing.assert_array_equal(two.predict_classes(image), two.predict(image) > 0.5)
-    three = tiny(str(write_weights(tmp_path / "three.safetensors", classes=3)), precision="float32")
-    labels = three.predict_classes(image)
-    assert labels.dtype == np.uint8
-    assert labels.shape == image.shape[:2]
-    assert set(np.unique(labels)) <= {0, 1, 2}
-    assert three.predict(image).shape == image.shape[:2]
+    for classes, path in ((2, weights), (3, str(write_weights(tmp_path / "three.safetensors", classes=3)))):
+        detector = tiny(path, precision="float32")
+        assert isinstance(detector, ClassDetector)
+        assert detector.classes == classes
+        found = checked_predict_classes(detector, image, "drawn")
+        assert found.shape == (classes, *image.shape[:2])
+        np.testing.assert_allclose(found.sum(axis=0), 1, atol=1e-6)
+        np.testing.assert_array_equal(found[1], detector.predict(image))
 
 
 def test_making_one_leaves_chance_alone(weights: str) -> None:

@@ -19,6 +19,7 @@ from baselines.registry import (
     GROUP,
     INPAINTERS,
     LEARNED_FILLERS,
+    SANITY_FILLERS,
     Listing,
     default_settings,
     get_detector,
@@ -290,8 +291,12 @@ def test_all_inpainters_of_this_package() -> None:
     """Each name makes an inpainter of that very name; those with weights are listed after the others."""
     listed = list_inpainters()
     assert {"mtm", "diffusion", "telea", "navier_stokes"} <= set(FILLERS)
-    assert [listing.name for listing in listed][: len(INPAINTERS.ours)] == [*FILLERS, *LEARNED_FILLERS]
-    assert all(get_inpainter(name).name == name for name in FILLERS)
+    assert [listing.name for listing in listed][: len(INPAINTERS.ours)] == [
+        *FILLERS,
+        *LEARNED_FILLERS,
+        *SANITY_FILLERS,
+    ]
+    assert all(get_inpainter(name).name == name for name in (*FILLERS, *SANITY_FILLERS))
     assert all(listing.summary and "\n" not in listing.summary for listing in listed)
 
 

@@ -8,7 +8,6 @@ import itertools
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from annotated_samples import crack_mask, save, write_set
-from evaluation_samples import write_classes
+from evaluation_samples import loaded, write_classes
+from html_pages import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pictures
@@ -29,7 +29,7 @@ from craqbench.evaluation import evaluate
 from craqbench.metrics import RANKING_TAU, confusion_matrix, precision_recall, tolerance_counts
 from craqbench.report import Written, write_report
 from craqbench.report_curves import Axes, Curve, plot
-from craqbench.report_markup import VOID, Markup, breakable, tag
+from craqbench.report_markup import Markup, breakable, tag
 from craqbench.report_pictures import (
     FALSE_ALARM,
     HIT,
@@ -47,40 +47,6 @@ from craqbench.report_pictures import (
     truth_layer,
 )
 from craqbench.results import ResultError, find_results, load_result, scores_of
-
-
-class Page(HTMLParser):
-    """The elements of a page in order, with their attributes and the text straight inside them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
-        self.unclosed: list[int] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
-        self.elements.append((tag, dict(attrs), []))
-        if tag not in VOID:
-            self.unclosed.append(len(self.elements) - 1)
-
-    def handle_endtag(self, tag: str) -> None:
-        """See that elements are nested."""
-        assert self.elements[self.unclosed.pop()][0] == tag
-
-    def handle_data(self, data: str) -> None:
-        """Keep text."""
-        if self.unclosed:
-            self.elements[self.unclosed[-1]][2].append(data)
-
-    def all(self, name: str, **attributes: str) -> list[tuple[dict[str, str | None], str]]:
-        """Return attributes and text of the elements of that name with those attributes."""
-        return [
-            (found, "".join(texts))
-            for tag, found, texts in self.elements
-            if tag == name and all(found.get(key) == value for key, value in attributes.items())
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +225,7 @@ def test_three_classes(of_three: Path, tmp_path: Path) -> None:
     page = Page((tmp_path / "report.html").read_text("utf-8"))
     heads = [told for _, told in page.all("th", scope="col")]
     assert {"F1 paint loss", "IoU paint loss", "MIoU"} <= set(heads)
-    result = load_result(of_three / "folder-set" / "coloured" / "result.json")
+    result = loaded(of_three / "folder-set" / "coloured" / "result.json")
     assert f"{result.scores['iou:paint loss'].value:.3f}" in [told for _, told in page.all("td")]
     told = [told.replace("\N{NO-BREAK SPACE}", " ") for _, told in page.all("figcaption")]
     for image in result.images:
@@ -510,7 +476,7 @@ def test_plot_is_xml_with_a_name() -> None:
 
 def test_precision_recall_curve_passes_the_own_threshold(results: Path) -> None:
     """The dot of a method's own threshold lies on its curve: both count the same px."""
-    result = load_result(results / "folder-set" / "dark" / "result.json")
+    result = loaded(results / "folder-set" / "dark" / "result.json")
     assert result.curves is not None
     curve = precision_recall(np.array(result.curves.tolerant))
     own = [result.scores[f"{name}@{RANKING_TAU:g}"].value for name in ("precision", "recall")]

@@ -1,4 +1,4 @@
-"""Result files: what is written is read, and what contradicts itself is refused."""
+"""DetectionResult files: what is written is read, and what contradicts itself is refused."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_samples import drawn_counts, drawn_method, drawn_result, drawn_set, failed
+from evaluation_samples import (
+    drawn_counts,
+    drawn_inpainting,
+    drawn_method,
+    drawn_result,
+    drawn_set,
+    failed,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_cases import draw
 
 from craqbench.metrics import detection_counts, detection_scores
 from craqbench.results import (
+    DetectionResult,
     Failure,
-    Result,
+    InpaintingResult,
     ResultError,
     Score,
     Threshold,
@@ -32,12 +40,12 @@ from craqbench.results import (
 
 
 @pytest.fixture(name="result", scope="module")
-def drawn() -> Result:
+def drawn() -> DetectionResult:
     """Return a result on drawn masks."""
     return drawn_result("sample", right=0.7)
 
 
-def test_what_is_saved_is_loaded(result: Result, tmp_path: Path) -> None:
+def test_what_is_saved_is_loaded(result: DetectionResult, tmp_path: Path) -> None:
     """A result comes back equal, and is written the same again."""
     path = tmp_path / "deep" / "result.json"
     save_result(path, result)
@@ -45,7 +53,7 @@ def test_what_is_saved_is_loaded(result: Result, tmp_path: Path) -> None:
     assert result_bytes(load_result(path)) == path.read_bytes()
 
 
-def test_rows_of_numbers_take_one_line(result: Result) -> None:
+def test_rows_of_numbers_take_one_line(result: DetectionResult) -> None:
     """The file is for people, too: no number stands alone in a line of an array, and no digit is lost."""
     text = result_bytes(result).decode()
     assert not re.search(r"^\s*[\d.]+,?$", text, re.MULTILINE)
@@ -58,10 +66,10 @@ def test_any_text_survives(text: str) -> None:
     """Brackets, line breaks, quotes and all other characters in names come back as they were."""
     text = text.encode("utf-8", "replace").decode()
     odd = drawn_result("x", paintings=2, command=f"[\n1,  2\n] {text}", method=drawn_method(text))
-    assert Result.model_validate_json(result_bytes(odd)) == odd
+    assert DetectionResult.model_validate_json(result_bytes(odd)) == odd
 
 
-def test_null_is_what_is_not_defined(result: Result) -> None:
+def test_null_is_what_is_not_defined(result: DetectionResult) -> None:
     """NaN and infinity become null, and are refused as such."""
     assert Score.of(type("I", (), {"value": np.nan, "low": -np.inf, "high": 1.0})()) == Score(
         value=None, low=None, high=1.0
@@ -69,7 +77,7 @@ def test_null_is_what_is_not_defined(result: Result) -> None:
     text = result_bytes(result).decode()
     for word in ("NaN", "Infinity", "1e999"):
         with pytest.raises(ValueError, match=r"finite|valid"):
-            Result.model_validate_json(re.sub(r'"seconds": [\d.]+', f'"seconds": {word}', text))
+            DetectionResult.model_validate_json(re.sub(r'"seconds": [\d.]+', f'"seconds": {word}', text))
 
 
 def test_counts_give_the_scores_of_the_metrics() -> None:
@@ -82,13 +90,13 @@ def test_counts_give_the_scores_of_the_metrics() -> None:
     assert added(counts).components == 3
 
 
-def test_an_incomplete_result(result: Result, tmp_path: Path) -> None:
+def test_an_incomplete_result(result: DetectionResult, tmp_path: Path) -> None:
     """A result with failures has no scores, and is read like any other."""
     save_result(tmp_path / "result.json", failed(result))
     assert load_result(tmp_path / "result.json").failures[0].image == "image 5"
 
 
-def test_older_files_are_read(result: Result, tmp_path: Path) -> None:
+def test_older_files_are_read(result: DetectionResult, tmp_path: Path) -> None:
     """A file from before label maps and accelerators is that of a method that predicted cracks only."""
     older = result.model_dump(mode="json")
     del older["predicted_classes"], older["hardware"]["accelerator"]
@@ -107,7 +115,7 @@ def test_label_maps(tmp_path: Path) -> None:
     assert drawn_result("cracks", classes=3).scores["iou:paint loss"].value == 0
 
 
-def edited(result: Result, edit: Callable[[dict[str, Any]], object]) -> str:
+def edited(result: DetectionResult, edit: Callable[[dict[str, Any]], object]) -> str:
     """Return a result's JSON after an edit by hand."""
     content = result.model_dump(mode="json")
     edit(content)
@@ -159,7 +167,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 @pytest.mark.parametrize("case", EDITS)
-def test_edited_files_are_refused(result: Result, tmp_path: Path, case: str) -> None:
+def test_edited_files_are_refused(result: DetectionResult, tmp_path: Path, case: str) -> None:
     """The message names the file, the field and what was expected, in one line."""
     edit, message = EDITS[case]
     path = tmp_path / "result.json"
@@ -169,6 +177,60 @@ def test_edited_files_are_refused(result: Result, tmp_path: Path, case: str) -> 
     assert str(caught.value).startswith(f"result {path}: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+INPAINTING_EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a better score": (
+        lambda c: c["scores"]["psnr:mask"].update(value=60.0),
+        r"scores.psnr:mask is 60.0: its counts give 2\d\.",
+    ),
+    "a better mean": (lambda c: c["scores"]["ssim:mask"].update(value=1.0), "scores.ssim:mask is 1.0: its"),
+    "a better painting": (
+        lambda c: c["paintings"][0]["counts"]["errors"].__setitem__(0, [0, 0, 9]),
+        "expected the counts of 'painting 00' to be the sum of its images'",
+    ),
+    "a row less": (lambda c: c["images"][0]["counts"]["errors"].pop(), "images.0.counts.errors: .*7"),
+    "a fourth number": (
+        lambda c: c["images"][0]["counts"]["errors"][0].append(1),
+        "images.0.counts.errors.0: .*3",
+    ),
+    "negative errors": (
+        lambda c: c["images"][0]["counts"]["errors"].__setitem__(0, [-1, 0, 9]),
+        "greater than or equal to 0",
+    ),
+    "an image less": (lambda c: c["images"].pop(), "expected each of 12 images once, done or failed"),
+    "a threshold": (lambda c: c.update(threshold=0.5), "threshold: Extra inputs are not permitted"),
+    "another task": (
+        lambda c: c.update(task="detection"),
+        "dilations: Extra inputs|threshold: Field required",
+    ),
+    "negative dilation": (lambda c: c.update(dilations=-1), "dilations: .*greater than or equal to 0"),
+}
+
+
+@pytest.mark.parametrize("case", INPAINTING_EDITS)
+def test_edited_files_of_inpainters_are_refused(tmp_path: Path, case: str) -> None:
+    """A result of an inpainter is checked like one of a detector."""
+    edit, message = INPAINTING_EDITS[case]
+    path = tmp_path / "result.json"
+    content = drawn_inpainting("sample").model_dump(mode="json")
+    edit(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ResultError, match=message) as caught:
+        load_result(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_results_of_inpainters(tmp_path: Path) -> None:
+    """A result of an inpainter comes back equal, of its own kind, and ranks by PSNR on the mask."""
+    result = drawn_inpainting("sample", off=np.arange(12))
+    save_result(tmp_path / "result.json", result)
+    found = load_result(tmp_path / "result.json")
+    assert found == result
+    assert isinstance(found, InpaintingResult)
+    assert (found.ranking, found.told()) == ("psnr:mask", {"dilations": 0})
+    assert found.scores["lpips:mask"].value is None
+    assert found.images[-1].counts.errors[0] == (0, 0, 0)
 
 
 def test_classes_that_were_not_predicted(tmp_path: Path) -> None:
@@ -208,7 +270,7 @@ def test_finding_results(tmp_path: Path) -> None:
         find_results([tmp_path / "empty"])
 
 
-def test_parts_cannot_be_changed(result: Result) -> None:
+def test_parts_cannot_be_changed(result: DetectionResult) -> None:
     """A result is a value: its parts are frozen."""
     with pytest.raises(ValueError, match="frozen"):
         result.threshold.value = 0.1

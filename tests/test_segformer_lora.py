@@ -10,10 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
 import torch
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from hub_datasets import adopted_hub  # noqa: F401  a fixture
+from local_hub import (
+    LocalHub,
+    client_warnings,
+    local_hub,  # noqa: F401  a fixture
+)
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -23,6 +27,8 @@ from baselines.losses import masked_hybrid
 from baselines.segformer import SegFormer, mit_b0
 from baselines.segformer_lora import SegFormerLora, adapter_targets
 from baselines.weight_files import digest
+
+pytestmark = client_warnings
 
 PROJECTIONS = {"q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2"}
 
@@ -44,7 +50,7 @@ def own_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Ship an encoder, as the package does."""
     torch.manual_seed(3)
     path = tmp_path / f"{encoders.OWN_FILE}.safetensors"
-    save_file(SegFormer().encoder_state(), path)
+    save_file(SegFormer().state_dict(), path)
     monkeypatch.setattr(encoders, "shipped_weights", lambda: {encoders.OWN_FILE: path})
     return path
 
@@ -178,7 +184,7 @@ def test_adapters_of_another_base(own_base: Path) -> None:
     """Adapters that were trained on another encoder are refused."""
     state = SegFormerLora(base="craqbench").state_dict()
     torch.manual_seed(8)
-    save_file(SegFormer().encoder_state(), own_base)
+    save_file(SegFormer().state_dict(), own_base)
     with pytest.raises(
         ValueError, match=r"trained on the base with sha256 [0-9a-f]{64}: expected [0-9a-f]{64}"
     ):
@@ -190,7 +196,7 @@ def test_segformer_takes_the_same_base(own_base: Path) -> None:
     network = SegFormer(base="craqbench")
     assert network.pretrained == f"craqbench sha256:{digest(own_base)}"
     stored, _ = encoder_weights("craqbench")
-    state = network.encoder_state()
+    state = network.model.segformer.state_dict()
     assert state.keys() == stored.keys()
     assert all(torch.equal(state[name], stored[name]) for name in stored)
     assert all(parameter.requires_grad for parameter in network.parameters())
@@ -263,53 +269,46 @@ def test_a_folder_without_an_encoder(tmp_path: Path) -> None:
         SegFormer(base=str(tmp_path))
 
 
-def test_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_hub(at_home: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the Hub, the base that needs none is offered."""
-
-    def unreachable(*_: object, **__: object) -> str:
-        raise LocalEntryNotFoundError("no connection\nat all")
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
-    with pytest.raises(
-        ValueError, match=r"'nvidia/mit-b0' cannot be had from the Hub \(no connection\).*--base craqbench"
-    ):
+    monkeypatch.setattr("baselines.weight_hub._PAUSE", 0.0)
+    told = r"'nvidia/mit-b0' cannot be had from the Hub \(.*refused\).*--base craqbench"
+    with at_home.down(), pytest.raises(ValueError, match=told):
         SegFormerLora(base="nvidia/mit-b0")
 
 
-def test_a_repository_of_the_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [["pytorch_model.bin"], ["pytorch_model.bin", "model.safetensors"]])
+def test_a_repository_of_the_hub(at_home: LocalHub, tmp_path: Path, names: list[str]) -> None:
     """A safetensors file is preferred to the older format; the commit goes to the card."""
-    folder = tmp_path / "snapshots" / "1a2b3c"
-    folder.mkdir(parents=True)
-    torch.save(classifier(), folder / "pytorch_model.bin")
-
-    def served(repository: str, name: str) -> str:
-        assert repository == "nvidia/mit-b0"
-        if name != "pytorch_model.bin":
-            raise EntryNotFoundError(name)
-        return str(folder / name)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", served)
-    assert SegFormer(base="nvidia/mit-b0").pretrained == "nvidia/mit-b0@1a2b3c"
+    (tmp_path / "up").mkdir()
+    torch.save({} if len(names) > 1 else classifier(), tmp_path / "up" / names[0])
+    if len(names) > 1:
+        save_file(classifier(), tmp_path / "up" / names[1])
+    api = at_home.api()
+    api.create_repo("lab/mit")
+    made = api.upload_folder(repo_id="lab/mit", folder_path=tmp_path / "up")
+    assert SegFormer(base="lab/mit").pretrained == f"lab/mit@{made.oid}"
 
 
 def test_no_own_base(monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of the package without the encoder says what else there is."""
     monkeypatch.setattr(encoders, "shipped_weights", dict)
     with pytest.raises(
-        ValueError, match=r"no file mit_b0_craqbench\.safetensors among its weights: expected 'nvidia"
+        ValueError, match=r"no file segformer\.safetensors among its weights: expected 'nvidia"
     ):
         SegFormerLora(base="craqbench")
 
 
 def test_another_network_as_base(own_base: Path) -> None:
     """An encoder of other shape is refused by its first tensor that does not fit."""
-    state = SegFormer().encoder_state()
+    state = SegFormer().state_dict()
     first = next(iter(state))
+    told = first.removeprefix("model.segformer.")
     save_file({**state, first: torch.zeros(7, 3, 7, 7)}, own_base)
     with pytest.raises(
-        ValueError, match=rf"tensor '{first}': expected shape \(32, 3, 7, 7\). Got \(7, 3, 7, 7\)"
+        ValueError, match=rf"tensor '{told}': expected shape \(32, 3, 7, 7\). Got \(7, 3, 7, 7\)"
     ):
         SegFormer(base="craqbench")
     save_file({name: state[name] for name in list(state)[1:]}, own_base)
-    with pytest.raises(ValueError, match=f"has no tensor '{first}': expected the encoder of a MiT-B0"):
+    with pytest.raises(ValueError, match=f"has no tensor '{told}': expected the encoder of a MiT-B0"):
         SegFormer(base="craqbench")

@@ -11,24 +11,38 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hub_paintings import (
+    PICTURES,
+    SOURCE,
+    Shelf,
+    rows_of,
+    small_wikiart,  # noqa: F401  a fixture
+)
+from local_hub import client_warnings, local_hub  # noqa: F401  a fixture
 from PIL import Image as Pictures
 from tiny_network import TinyNetwork, options, paintings, train
 
 from baselines.checkpoints import unpack
+from baselines.protocols import checked_predict
+from baselines.registry import get_detector
+from baselines.weight_files import WeightsError
 from baselines.weights import load_weights
-from craqbench import cli
+from craqbench import cli, training
 from craqbench.configuration import Config
-from craqbench.errors import CraqbenchError, UsageError
+from craqbench.errors import CraqbenchError, StorageError, UsageError
 from craqbench.generation import generate
 from craqbench.training_options import Execution, options_of_run
 from craqbench.training_run import State
 from generators.recipes import RECIPES
+
+pytestmark = client_warnings
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Execution(workers=0, threads=1, device="cpu", command="craqbench train --method tiny")
@@ -116,6 +130,34 @@ def test_a_finished_run_is_left_as_it_is(unbroken: Path, source: Path) -> None:
     again = train(options(source), unbroken, HERE)
     assert again.ended == "finished"
     assert before == {path: path.stat().st_mtime_ns for path in files}
+
+
+@pytest.mark.parametrize("fault", ["stale", "no card", "full"])
+def test_weights_of_the_end_are_written_again(
+    fault: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was killed, or had no room, between its last checkpoint and its card writes all of it."""
+    out, chosen = tmp_path / "run", options(source, steps=2)
+    first = train(chosen, out, Execution(workers=0, threads=1, device="cpu", minutes=1e-9))
+    early = [path.read_bytes() for path in (first.weights, first.weights.with_suffix(".json"))]
+    with monkeypatch.context() as faulty:
+        if fault == "full":
+
+            def full(*_: object) -> None:
+                raise WeightsError("weights cannot be written: No space left on device")
+
+            faulty.setattr("craqbench.training_run.save_weights", full)
+            with pytest.raises(StorageError, match="No space left on device; run the same command again"):
+                train(chosen, out, HERE)
+        else:
+            train(chosen, out, HERE)
+    if fault == "stale":
+        for path, content in zip((first.weights, first.weights.with_suffix(".json")), early, strict=True):
+            path.write_bytes(content)
+    elif fault == "no card":
+        first.weights.with_suffix(".json").unlink()
+    trained = train(chosen, out, HERE)
+    assert load_weights(trained.weights)[1]["steps"] == 2
 
 
 def test_sigkill_changes_nothing(unbroken: Path, source: Path, tmp_path: Path) -> None:
@@ -219,6 +261,60 @@ def test_a_loss_that_is_no_number_stops_the_run(source: Path, tmp_path: Path) ->
     assert all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point())
 
 
+def test_weights_that_burst_are_not_kept(source: Path, tmp_path: Path) -> None:
+    """Where a step is finite and what it leads to is not, neither weights nor checkpoint are written."""
+    out = tmp_path / "run"
+    with pytest.raises(CraqbenchError, match=r"of the averaged network after step 1: .*no checkpoint yet; "):
+        train(options(source, epoch=1, lr=1e36), out, HERE)
+    assert not list(out.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_memory_that_really_runs_out(source: Path, tmp_path: Path, workers: int) -> None:
+    """A process that may not have more memory says which batch was too much, and leaves with code 2."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("only Linux tells how much memory a process uses")
+    line = ("train", "--method", "tiny", "--source", str(source), "--batch", "256", "--validation", "1")
+    here = ("--threads", "1", "--device", "cpu", "--workers", str(workers), "--out", str(tmp_path / "run"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, *line, *here],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    told = (
+        "craqbench: error: out of memory at 256 x 64 x 64 px: expected a smaller batch, such as --batch 128"
+    )
+    assert told in done.stderr
+    assert done.returncode == 2
+
+
+LIMITED = """
+import resource, sys
+from unittest import mock
+import baselines.architectures
+import baselines.training, craqbench.cli.train, craqbench.training
+import torch._dynamo
+from craqbench import cli, training
+from craqbench.training_run import Run
+from tiny_network import tiny_network
+
+def limited(self, *arguments, go=Run.go):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 150_000_000,) * 2)
+    return go(self, *arguments)
+
+if __name__ == "__main__":
+    Run.go = limited
+    craqbench.training.make_network = tiny_network
+    with mock.patch.dict(baselines.architectures.ARCHITECTURES, {"tiny": None}):
+        sys.exit(cli.main(sys.argv[1:]))
+"""
+"""Trains with 150 MB more than there are before the first step."""
+
+
 def test_memory_that_runs_out_suggests_a_batch(source: Path, tmp_path: Path) -> None:
     """The message names the size that was too much, and half of it."""
     chosen = options(source, batch=6, switches={"fault": "memory"})
@@ -239,7 +335,12 @@ def test_a_broken_checkpoint_is_named(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(options(source, steps=2), out, HERE)
     (out / "checkpoint.safetensors").write_bytes(b"nothing of ours")
-    with pytest.raises(CraqbenchError, match=r"checkpoint\.safetensors cannot be read"):
+    with pytest.raises(
+        CraqbenchError, match=r"checkpoint\.safetensors: this is no safetensors file.*remove it"
+    ):
+        train(options(source, steps=2), out, HERE)
+    torch.save({"a": torch.zeros(2)}, out / "checkpoint.safetensors")
+    with pytest.raises(CraqbenchError, match=r"holds a pickle, which can run any code .* is not opened"):
         train(options(source, steps=2), out, HERE)
 
 
@@ -262,7 +363,73 @@ def test_a_dataset_serves_as_well(source: Path, tmp_path: Path) -> None:
     """With ``--data`` the samples are cut from the rows of a dataset, and its recipe is on the card."""
     generate(Config(n=8, recipe=RECIPES["paper"], source=str(source), size=(96, 80)), tmp_path / "data")
     trained = train(options(source, steps=2, data=str(tmp_path / "data")), tmp_path / "run", HERE)
-    assert load_weights(trained.weights)[1]["recipe"].startswith("paper version")
+    card = load_weights(trained.weights)[1]
+    assert card["recipe"].startswith("paper version")
+    assert card["options"]["data"] == str(tmp_path / "data")
+    assert not {"source", "recipe", "set"} & card["options"].keys()
+
+
+def test_paintings_of_the_hub_serve_as_well(shelf: Shelf, tmp_path: Path) -> None:
+    """A run on paintings of the Hub names their commit, and goes on with it though there are new ones."""
+    chosen = replace(options(tmp_path, steps=3, paintings=6), source=SOURCE)
+    train(chosen, tmp_path / "run", Execution(workers=0, threads=1, device="cpu", minutes=1e-9))
+    done = train(chosen, tmp_path / "run", HERE)
+    assert done.step == 3
+    assert re.match(rf"{SOURCE}@[0-9a-f]{{40}}", load_weights(done.weights)[1]["source"])
+    shelf.put(rows_of(PICTURES[1:]))
+    with pytest.raises(UsageError, match=r"data \(digest\): "):
+        train(chosen, tmp_path / "run", HERE)
+
+
+def test_the_card_says_where_the_encoder_began(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what it was when the run began, though the Hub may be out of reach when it goes on."""
+    out = tmp_path / "run"
+    monkeypatch.setattr(TinyNetwork, "pretrained", "imagenet", raising=False)
+    train(options(source, steps=2), out, Execution(workers=0, threads=1, device="cpu", minutes=1e-9))
+    monkeypatch.setattr(TinyNetwork, "pretrained", "random")
+    trained = train(options(source, steps=2), out, HERE)
+    assert load_weights(trained.weights)[1]["pretrained"] == "imagenet"
+    assert "| first weights of the encoder | imagenet |" in (out / "README.md").read_text()
+    (out / "checkpoint.safetensors").unlink()
+    with pytest.raises(UsageError, match=r"an encoder of other weights \(imagenet\) than .* now \(random\)"):
+        train(options(source, steps=2), out, HERE)
+
+
+def test_a_network_without_a_past_is_random(unbroken: Path) -> None:
+    """Card and README say so."""
+    assert load_weights(unbroken / "tiny.safetensors")[1]["pretrained"] == "random"
+    assert "| first weights of the encoder | random |" in (unbroken / "README.md").read_text()
+
+
+def test_a_network_of_ones_own(unbroken: Path, source: Path, tmp_path: Path) -> None:
+    """``--method package.module:Class`` trains, goes on with and uses a network from outside this package."""
+    chosen = options(source, method="tiny_network:TinyDetector")
+    out = tmp_path / "run"
+    training.train(chosen, out, Execution(workers=0, threads=1, device="cpu", minutes=1e-9))
+    trained = training.train(options_of_run(out), out, HERE)
+    assert_same_run(unbroken, out)
+    detector = get_detector(chosen.method, weights=str(trained.weights), device="cpu")
+    image = np.full((70, 90, 3), 128, np.uint8)
+    assert checked_predict(detector, image, "grey").shape == (70, 90)
+    assert (detector.name, detector.card.reference) == ("tiny", "unpublished")
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("nowhere:Net", "cannot be imported: No module named 'nowhere': expected package.module:Class"),
+        ("tiny_network:Nothing", "cannot be imported: module 'tiny_network' has no attribute 'Nothing'"),
+        ("tiny_network:TinyNetwork", "expected a subclass of baselines.learned.LearnedDetector with a name"),
+    ],
+)
+def test_what_is_no_network(method: str, told: str, source: Path, tmp_path: Path) -> None:
+    """What cannot be trained is named, with what was expected."""
+    with pytest.raises(UsageError, match=re.escape(told)):
+        training.train(options(source, method=method), tmp_path / "run", HERE)
+    with pytest.raises(UsageError, match="unexpected keyword argument 'base'"):
+        training.train(options(source, method="tiny_network:TinyDetector", base="x"), tmp_path / "run", HERE)
 
 
 def test_options_travel_through_the_folder(unbroken: Path, source: Path) -> None:
@@ -312,6 +479,7 @@ def test_the_command_reports_faults_in_one_line(
     for arguments, told in {
         ("--method", "craqnett"): "did you mean craqnet?",
         (): "--method: expected the name of a network",
+        ("--method", "craqnet", "--lr", "2"): "got '2', expected a number above 0, 1 at most",
         ("--method", "craqnet", "--minutes", "soon"): "got 'soon', expected a number above 0",
         ("--method", "craqnet", "--source", "nowhere"): "'nowhere' does not exist",
         ("--method", "craqnet", "--data", "nowhere"): "'nowhere' does not exist",
@@ -332,7 +500,7 @@ def test_torch_is_asked_for_where_it_is_missing(
     for name in ("craqbench.training", "craqbench.training_run", "baselines.training"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert cli.main(["train", "--method", "craqnet"]) == 2
-    assert "pip install craqbench[models]" in capsys.readouterr().err
+    assert "training needs torch: pip install 'craqbench[models]'" in capsys.readouterr().err
 
 
 def test_the_run_file_is_json(unbroken: Path) -> None:

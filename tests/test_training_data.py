@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hub_paintings import (
+    PICTURES,
+    SOURCE,
+    Shelf,
+    rows_of,
+    small_wikiart,  # noqa: F401  a fixture
+)
+from local_hub import client_warnings, local_hub  # noqa: F401  a fixture
 from tiny_network import paintings
 
 from baselines.tophat import TopHat
 from craqbench.augmentation import Augmentation
 from craqbench.configuration import Config
+from craqbench.dataset import read_rows
 from craqbench.errors import CraqbenchError, DatasetError, SourceError, UsageError
 from craqbench.gallery import Gallery, hang
 from craqbench.generation import generate
+from craqbench.paintings import decode_painting
 from craqbench.sources import open_source
 from craqbench.training_data import (
     VALIDATION,
     Learnt,
+    RowMaker,
     Sample,
     SampleMaker,
+    TripletMaker,
     Wanted,
     from_dataset,
     from_source,
@@ -31,6 +46,8 @@ from craqbench.training_data import (
 )
 from craqbench.training_feed import AHEAD, Feed, Stack, make_stack
 from generators.recipes import RECIPES
+
+pytestmark = client_warnings
 
 WANTED = Wanted(seed=5, crop=64)
 
@@ -133,7 +150,7 @@ def test_a_gallery_gives_back_what_it_was_given() -> None:
     """Pictures of any shapes, read-only."""
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((3, 4, 3), (5, 2), (1, 1, 3))]
-    gallery = Gallery(pictures)
+    gallery = Gallery.of(pictures)
     assert len(gallery) == 3
     for number, picture in enumerate(pictures):
         assert np.array_equal(gallery[number], picture)
@@ -144,7 +161,29 @@ def test_a_gallery_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """More pictures than memory should hold are refused before it is taken."""
     monkeypatch.setattr("craqbench.gallery.MOST_BYTES", 10)
     with pytest.raises(UsageError, match="1 pictures take 12 bytes: expected 10 at most"):
-        Gallery([np.zeros((2, 2, 3), np.uint8)])
+        Gallery([(2, 2, 3)])
+
+
+def test_more_pictures_than_memory() -> None:
+    """Where the system has not so much memory, it is said how much was asked for."""
+    code = """
+import resource, sys
+from craqbench.errors import UsageError
+from craqbench.gallery import Gallery
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
+try:
+    Gallery([(10_000, 10_000, 3)] * 2)
+except UsageError as error:
+    print(error)
+"""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("only Linux tells how much memory a process uses")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout == "2 pictures take 600,000,000 bytes, more than are free: expected fewer\n"
 
 
 def test_triplets_are_made_at_training_size() -> None:
@@ -161,6 +200,53 @@ def test_a_dataset_is_cut_from(source: Path, tmp_path: Path) -> None:
     assert (found.training, found.validation, found.recipe) == (11, 1, "paper version 1")
     assert found.maker(0).labels.any()
     assert not same(found.maker(0), found.maker(VALIDATION))
+
+
+def test_of_a_dataset_with_splits_one_is_trained_on(source: Path, tmp_path: Path) -> None:
+    """The rows of "train" alone: what is kept for a test is not looked at."""
+    splits = (("train", 0.5), ("test", 0.5))
+    config = Config(n=24, recipe=RECIPES["paper"], source=str(source), size=(96, 80), splits=splits)
+    generate(config, tmp_path / "data")
+    found = from_dataset(tmp_path / "data", WANTED)
+    rows = list(read_rows(tmp_path / "data"))
+    assert isinstance(found.maker, RowMaker)
+    assert len(found.maker.images) == 12
+    assert all(np.array_equal(found.maker.images[n], row.damaged) for n, row in enumerate(rows[:12]))
+    assert all(np.array_equal(found.maker.labels[n], row.labels) for n, row in enumerate(rows[:12]))
+    assert {row.split for row in rows[:12]} == {"train"}
+
+
+def test_a_dataset_that_has_changed(source: Path, tmp_path: Path) -> None:
+    """A file that is no longer what was made is refused, as is one that is gone."""
+    generate(Config(n=4, recipe=RECIPES["paper"], source=str(source), size=(96, 80)), tmp_path / "data")
+    shard = min((tmp_path / "data" / "data").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1] + b"!")
+    with pytest.raises(DatasetError, match=rf"{shard.name} has changed since it was made: expected sha256"):
+        from_dataset(tmp_path / "data", WANTED)
+    shard.unlink()
+    with pytest.raises(DatasetError, match=rf"{shard.name} cannot be read"):
+        from_dataset(tmp_path / "data", WANTED)
+
+
+def test_paintings_of_the_hub(shelf: Shelf) -> None:
+    """Paintings come from the Hub, each once; workers have them from memory, and need no network."""
+    found = from_source(f"{SOURCE}?style=Baroque", RECIPES["mixed"], WANTED)
+    assert (found.training, found.validation) == (10, 1)
+    assert re.fullmatch(rf"{SOURCE}@[0-9a-f]{{40}}\?.*style=Baroque", found.name)
+    assert isinstance(found.maker, TripletMaker)
+    shown = {found.maker.paintings[number].tobytes() for number in range(11)}
+    assert shown == {decode_painting(data).tobytes() for n, data in enumerate(PICTURES) if n % 4 % 3 == 0}
+    with shelf.hub.down(), Feed(found.maker, 2, 0, workers=1) as feed:
+        assert_same_stack(feed.take(), make_stack(found.maker, [0, 1]))
+
+
+def test_so_many_paintings_of_the_hub(shelf: Shelf) -> None:
+    """No more are fetched than are wanted; which they are depends on the commit alone."""
+    one, other = (from_source(SOURCE, RECIPES["mixed"], WANTED, paintings=5) for _ in range(2))
+    assert (one.training, one.validation, one.digest) == (4, 1, other.digest)
+    assert same(one.maker(0), other.maker(0))
+    shelf.put(rows_of(PICTURES[1:]))
+    assert from_source(SOURCE, RECIPES["mixed"], WANTED, paintings=5).digest != one.digest
 
 
 def test_datasets_that_cannot_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

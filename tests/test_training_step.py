@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_frozen_layers_wait() -> None:
     assert not torch.equal(one.network.state_dict()["first.weight"], before)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("optimiser", ["adamw", "adam"])
 def test_going_on_is_exact(precision: str, optimiser: str, tmp_path: Path) -> None:
     """From a checkpoint, the same steps come, bit by bit: dropout, norms, optimiser and average included."""
@@ -139,6 +140,46 @@ def test_going_on_is_exact(precision: str, optimiser: str, tmp_path: Path) -> No
     ours, theirs = one.tensors(), other.tensors()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_states_of_the_optimiser_lie_as_their_parameters_do(tmp_path: Path) -> None:
+    """Checkpoints have rows and columns, networks channels last: sums over both would be slow."""
+    one, other = trainer(), trainer()
+    one.learn(batch(0))
+    path = tmp_path / "kept.safetensors"
+    path.write_bytes(pack(one.tensors(), one.facts()))
+    other.load(*unpack(path))
+    for parameter, state in other._optimiser.state.items():
+        assert state["exp_avg"].stride() == parameter.stride()
+        assert state["exp_avg_sq"].stride() == parameter.stride()
+    assert other.network.first.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_device_of_another_precision_goes_on(tmp_path: Path) -> None:
+    """What was begun in float32 goes on in float16, which scales its gradients, and the other way round."""
+    path = tmp_path / "kept.safetensors"
+    for before, after in (("fp32", "fp16"), ("fp16", "fp32")):
+        one, other = trainer(before), trainer(after)
+        one.learn(batch(0))
+        path.write_bytes(pack(one.tensors(), one.facts()))
+        other.load(*unpack(path))
+        assert math.isfinite(other.learn(batch(1)).loss)
+
+
+def test_gradients_that_overflow_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step whose scaled gradients overflow is left out; if they do without scaling, the run stops."""
+    one = trainer("fp16")
+    one.learn(batch(0))
+    before = {name: tensor.clone() for name, tensor in one.network.named_parameters()}
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(math.inf))
+    for parameter in one.network.parameters():
+        parameter.register_hook(lambda gradient: gradient * math.inf)
+    assert one.learn(batch(1)).gradient == math.inf
+    assert all(torch.equal(before[name], tensor) for name, tensor in one.network.named_parameters())
+    for step in range(2, 17):  # each of them halves the scale
+        one.learn(batch(step))
+    with pytest.raises(NotFiniteError, match="gradient inf in step 18"):
+        one.learn(batch(17))
 
 
 def test_a_checkpoint_of_frozen_layers_can_be_loaded(tmp_path: Path) -> None:
@@ -185,6 +226,17 @@ def test_a_weight_that_is_no_number_is_not_kept() -> None:
         one.tensors()
 
 
+def test_predictions_that_are_no_numbers() -> None:
+    """The average of a network that has burst is neither validated nor kept."""
+    one = trainer()
+    one.learn(batch(0))
+    next(one.average.parameters()).data.fill_(math.nan)
+    with pytest.raises(NotFiniteError, match="loss nan of the averaged network after step 1"):
+        one.predict(batch(1))
+    with pytest.raises(NotFiniteError, match=r"first\.weight is not finite"):
+        one.averages()
+
+
 def test_predictions_are_the_averages() -> None:
     """Validation sees the averaged network, without dropout, and leaves no trace."""
     one = trainer()
@@ -205,7 +257,11 @@ def test_memory_errors_are_told_from_others() -> None:
     """What CUDA, the CPU's allocator and Python say when memory runs out is known."""
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
+    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
+    assert is_out_of_memory(RuntimeError("std::bad_alloc"))
     assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert not is_out_of_memory(OSError(errno.ENOENT, "No such file"))
     assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
 
 
@@ -215,18 +271,21 @@ def test_devices() -> None:
     assert best_precision(torch.device("cpu")) in ("bf16", "fp32")
     if not torch.cuda.is_available():
         assert find_device("auto").type == "cpu"
-        with pytest.raises(ValueError, match="no GPU was found"):
+        with pytest.raises(ValueError, match="device 'cuda': torch sees 0 of that kind here"):
             find_device("cuda")
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    """Tensors that do not fit raise."""
+    """The first tensor that does not fit is named, with both shapes, and nothing is changed."""
     one = trainer()
     path = tmp_path / "kept.safetensors"
     path.write_bytes(pack(one.tensors(), one.facts()))
     other = Trainer(TinyNetwork(3), Schedule(steps=9, lr=0.1), "cpu", "fp32")
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    before = {name: tensor.clone() for name, tensor in other.network.state_dict().items()}
+    told = r"do not fit TinyNetwork: tensor 'last\.weight': expected shape \(3, 8, 3, 3\). Got \(2, 8, 3, 3\)"
+    with pytest.raises(ValueError, match=told):
         other.load(*unpack(path))
+    assert all(torch.equal(before[name], tensor) for name, tensor in other.network.state_dict().items())
     (tmp_path / "bad.safetensors").write_bytes(b"\x80\x04")
     with pytest.raises(ValueError, match=r"bad\.safetensors cannot be read"):
         unpack(tmp_path / "bad.safetensors")

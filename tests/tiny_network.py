@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.learned import LearnedDetector
 from baselines.networks import Habits, Segmenter
 from craqbench import training
 from craqbench.training_options import Execution, TrainingOptions
 from generators.recipes import RECIPES
 
-__all__ = ["TinyNetwork", "options", "paintings", "tiny_network", "train"]
+__all__ = ["TinyDetector", "TinyNetwork", "options", "paintings", "tiny_network", "train"]
 
 
 class TinyNetwork(Segmenter):
@@ -75,6 +76,17 @@ class TinyNetwork(Segmenter):
     def frozen_first(self) -> list[nn.Parameter]:
         """Return the first convolution's."""
         return list(self.first.parameters())
+
+
+class TinyDetector(LearnedDetector):
+    """What an author outside this package writes beside a network."""
+
+    name = "tiny"
+
+    @classmethod
+    def network(cls, **settings: Any) -> Segmenter:
+        """Make it."""
+        return TinyNetwork(**settings)
 
 
 def tiny_network(name: str, *, classes: int = 2, base: str | None = None, **switches: Any) -> Segmenter:

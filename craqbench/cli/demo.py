@@ -1,6 +1,6 @@
-"""Make a small dataset, verify it and draw it; score the classical detectors, and write a report of them.
+"""Make a small dataset, verify it and draw it; score our detectors, and write a report of what they find.
 
-All on procedural canvases: no network, no data of others.
+All on procedural canvases: no network, no data of others. Learned detectors take part where there is torch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baselines.learned import missing_libraries
+from baselines.registry import LEARNED
+from baselines.weight_files import shipped_weights
 from craqbench import contact_sheet
 from craqbench.cli import choices
 from craqbench.cli.compare import show_comparison
@@ -27,11 +30,13 @@ from craqbench.report import write_report
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 ROWS = 24
 ON_SHEET = 12
 SET = "synthetic,n=12"
-METHODS = ("tophat", "grassfire", "ridge", "none")
+CLASSICAL = ("tophat", "grassfire", "ridge")
+SANITY = ("none",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +59,33 @@ def run(arguments: argparse.Namespace) -> int:
     code = verify_and_report(dataset, arguments.workers)
     if code == 0:
         contact_sheet.write_png(sheet, dataset_sheet(dataset, ON_SHEET))
-        report = _evaluate(arguments.out, arguments.workers)
+        learned, left_out = _learned()
+        count = len(CLASSICAL + learned)
+        report = _evaluate((*CLASSICAL, *learned, *SANITY), arguments.out, arguments.workers)
         print(f"\nDone in {spell_seconds(time.monotonic() - start)}. Look at")
         print(f"  {sheet}: clean paintings, the masks of their cracks, the paintings with the cracks;")
-        print(f"  {report}, in a browser: what three detectors find, and where they fail.")
-        _say_what_next(dataset)
+        print(f"  {report}, in a browser: what {count} detectors find, and where they fail.")
+        if left_out:
+            print(f"\n{left_out}")
+        _say_what_next(dataset, can_detect=bool(learned))
     return code
 
 
-def _evaluate(out: Path, workers: int) -> Path:
+def _learned() -> tuple[tuple[str, ...], str]:
+    """Return the learned detectors that can be scored, and a line about those that cannot."""
+    shipped = tuple(name for name in LEARNED if name in shipped_weights())
+    missing = missing_libraries()
+    if not (shipped and missing):
+        return shipped, ""
+    told = f"Left out: {', '.join(shipped)}, trained on synthetic cracks, for want of {', '.join(missing)}."
+    return (), f"{told} To have them: pip install 'craqbench[models]'"
+
+
+def _evaluate(methods: Sequence[str], out: Path, workers: int) -> Path:
     """Score detectors on a small set, show the table, and return the report."""
     results, report = out / "results", out / "report.html"
     with watch() as progress:
-        made = evaluate([SET], METHODS, results, Options(workers=workers), progress=progress)
+        made = evaluate([SET], methods, results, Options(workers=workers), progress=progress)
         again = command_line([results], report)
         write_report([results], report, command=again, workers=workers, progress=progress)
     print()
@@ -74,8 +93,9 @@ def _evaluate(out: Path, workers: int) -> Path:
     return report
 
 
-def _say_what_next(dataset: Path) -> None:
+def _say_what_next(dataset: Path, *, can_detect: bool) -> None:
     craqbench, folder = program(), shlex.quote(str(dataset))
+    own = (f"{craqbench} detect PAINTING.jpg", "the cracks of a painting of your own")
     print("\nWhat to do next:")
     table(
         ("type", "to get"),
@@ -87,6 +107,7 @@ def _say_what_next(dataset: Path) -> None:
                 f"{craqbench} evaluate --set synthetic --method package.module:Class",
                 "your own detector scored",
             ),
+            *([own] if can_detect else []),
             (f"{craqbench} generate --n 2000 --source FOLDER", "a dataset on your own paintings"),
             (f"datasets.load_dataset({str(dataset)!r})", "the same rows in Python"),
         ],

@@ -14,7 +14,7 @@ from craqbench.cli.choices import add_workers
 from craqbench.cli.parsing import some_path, whole
 from craqbench.cli.terminal import plural, program, spell_bytes, watch
 from craqbench.errors import UsageError
-from craqbench.report import WORST, write_report
+from craqbench.report import WORST, WORST_FILLINGS, write_report
 
 if TYPE_CHECKING:
     import argparse
@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--worst",
         type=whole(0),
-        default=WORST,
         metavar="N",
-        help=f"show the N images of each set that methods do worst on (default: {WORST}); 0 shows none, and "
+        help=f"show the N images of each set that methods do worst on (default: {WORST}, of fillings "
+        f"{WORST_FILLINGS}); 0 shows none, and "
         "needs neither set nor predictions",
     )
     add_workers(parser)
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def command_line(results: list[Path], out: Path, worst: int = WORST) -> str:
+def command_line(results: list[Path], out: Path, worst: int | None = None) -> str:
     """Return what makes the same page again."""
     words = [program(), "report", *map(str, results), "--out", str(out)]
-    return shlex.join(words if worst == WORST else [*words, "--worst", str(worst)])
+    return shlex.join(words if worst is None else [*words, "--worst", str(worst)])

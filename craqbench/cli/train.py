@@ -8,15 +8,17 @@ TensorBoard's log lie in --out.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from craqbench.cli import choices
 from craqbench.cli.parsing import nearest, one_of, some_path, some_text, whole
-from craqbench.cli.terminal import plural, program, spell_seconds, watch
+from craqbench.cli.terminal import note, plural, program, spell_seconds, watch
 from craqbench.cli.train_progress import Bar
 from craqbench.configuration import parse_size
 from craqbench.errors import UsageError
@@ -24,6 +26,8 @@ from craqbench.training_options import Execution, TrainingOptions, options_of_ru
 from generators.framing import FITS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from craqbench.training import Trained
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -33,7 +37,12 @@ SWITCHES = ("lora", "guide", "mask_loss", "detector_channel")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--method", type=some_text, metavar="NAME", help="which network, such as craqnet")
+    parser.add_argument(
+        "--method",
+        type=some_text,
+        metavar="NAME|package.module:Class",
+        help="which network, such as craqnet, or one of your own",
+    )
     choices.add_recipe_options(parser)
     _add_data_options(parser)
     _add_schedule_options(parser)
@@ -85,10 +94,8 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crop", type=whole(64), metavar="PX", help="side of the squares (default: the network's)"
     )
-    parser.add_argument("--lr", type=_positive, metavar="RATE", help="after warm-up (default: the network's)")
-    parser.add_argument(
-        "--final-lr", type=_positive, metavar="RATE", help="in the end (default: the network's)"
-    )
+    parser.add_argument("--lr", type=_rate, metavar="RATE", help="after warm-up (default: the network's)")
+    parser.add_argument("--final-lr", type=_rate, metavar="RATE", help="in the end (default: the network's)")
     parser.add_argument(
         "--epoch", type=whole(1), metavar="STEPS", help="steps between validations (default: a twentieth)"
     )
@@ -158,6 +165,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _rate(text: str) -> float:
+    rate = _positive(text)
+    if rate > 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number above 0, 1 at most")
+    return rate
+
+
 def _gigabytes(text: str) -> str:
     return str(_positive(text))
 
@@ -169,15 +183,17 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from craqbench.training import train  # noqa: PLC0415  --help needs no torch
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if (error.name or "").split(".")[0] not in ("torch", "safetensors"):
             raise
-        raise UsageError("training needs torch: pip install craqbench[models]") from error
+        missing = isinstance(error, ModuleNotFoundError)
+        told = "pip install 'craqbench[models]'" if missing else f"it cannot be loaded: {error}"
+        raise UsageError(f"training needs torch: {told}") from error
     if arguments.resume:
         out, options = arguments.resume, options_of_run(arguments.resume)
     else:
         options = _read_options(arguments)
-        out = arguments.out or Path(f"trained-{options.method}")
+        out = arguments.out or Path(f"trained-{options.method.rpartition(':')[2]}")
     execution = Execution(
         device=arguments.device,
         workers=arguments.workers,
@@ -185,10 +201,22 @@ def run(arguments: argparse.Namespace) -> int:
         minutes=arguments.minutes,
         command=shlex.join(["craqbench", *sys.argv[1:]]),
     )
-    with watch() as progress, Bar() as bar:
+    with watch() as progress, Bar() as bar, _warnings_in_a_line():
         trained = train(options, out, execution, report=bar.show, progress=progress)
-    _show(trained, out)
+    _show(trained, options.method, out)
     return 0
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Show a warning without the place in the code that it came from."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        note(f"craqbench: warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _read_options(arguments: argparse.Namespace) -> TrainingOptions:
@@ -222,12 +250,12 @@ def _read_options(arguments: argparse.Namespace) -> TrainingOptions:
 def _check_method(name: str) -> None:
     from baselines.architectures import ARCHITECTURES  # noqa: PLC0415  --help needs none
 
-    if name not in ARCHITECTURES:
+    if ":" not in name and name not in ARCHITECTURES:
         hint = nearest(name, ARCHITECTURES) or f"; expected one of {', '.join(ARCHITECTURES)}"
         raise UsageError(f"unknown network {name!r}{hint}")
 
 
-def _show(trained: Trained, out: Path) -> None:
+def _show(trained: Trained, method: str, out: Path) -> None:
     reason = {
         "finished": "all steps done",
         "patience": "it no longer became better",
@@ -242,4 +270,4 @@ def _show(trained: Trained, out: Path) -> None:
         f"cracks (after {plural(trained.best_step, 'step')})"
     )
     print(f"weights       {trained.weights}")
-    print(f"\nnext: {program()} evaluate --set nga-val --method {trained.weights.stem},weights={weights}")
+    print(f"\nnext: {program()} evaluate --set nga-val --method {method},weights={weights}")
