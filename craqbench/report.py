@@ -67,7 +67,8 @@ def write_report(
     out
         The page.
     worst
-        How many images of each set are shown; 0 shows none, and needs neither sets nor predictions.
+        How many images of each set are shown, `WORST` or `WORST_FILLINGS` by default; 0 shows none, and needs
+        neither sets nor predictions.
     command
         Makes this page again; it stands at the page's end.
     workers

@@ -269,13 +269,12 @@ def test_weights_that_burst_are_not_kept(source: Path, tmp_path: Path) -> None:
     assert not list(out.glob("*.safetensors"))
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_memory_that_really_runs_out(source: Path, tmp_path: Path, workers: int) -> None:
+def test_memory_that_really_runs_out(source: Path, tmp_path: Path) -> None:
     """A process that may not have more memory says which batch was too much, and leaves with code 2."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("only Linux tells how much memory a process uses")
     line = ("train", "--method", "tiny", "--source", str(source), "--batch", "256", "--validation", "1")
-    here = ("--threads", "1", "--device", "cpu", "--workers", str(workers), "--out", str(tmp_path / "run"))
+    here = ("--threads", "1", "--device", "cpu", "--workers", "1", "--out", str(tmp_path / "run"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *line, *here],

@@ -43,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(0),
         metavar="N",
         help=f"show the N images of each set that methods do worst on (default: {WORST}, of fillings "
-        f"{WORST_FILLINGS}); 0 shows none, and "
-        "needs neither set nor predictions",
+        f"{WORST_FILLINGS}); 0 shows none, and needs neither set nor predictions",
     )
     add_workers(parser)
 
