@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
+from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Child", "Markup", "breakable", "fragment", "tag"]
+__all__ = ["Child", "Markup", "breakable", "document", "fragment", "tag"]
 
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 """Elements without an end."""
@@ -61,6 +64,43 @@ def breakable(text: str) -> Markup:
     'tophat,<wbr>level=<wbr>55'
     """
     return Markup(tag("wbr").join(map(html.escape, re.split(r"(?<=[,=])|(?=#)", text))))
+
+
+def document(title: str, *body: Child, style: str, script: str = "", head: Child = None) -> str:
+    """Return a page in one file: its browser is forbidden to fetch anything, and to run any other script.
+
+    Parameters
+    ----------
+    title
+        Of the window.
+    *body
+        What the page holds.
+    style, script
+        Files beside this module.
+    head
+        More for the browser to know.
+    """
+    code = Markup(_text(script)) if script else None
+    digest = base64.b64encode(hashlib.sha256((code or "").encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    known = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        tag("style", Markup(_text(style))),
+        head,
+    )
+    shown = tag("body", *body, code and tag("script", code))
+    return f"<!DOCTYPE html>\n{tag('html', known, shown, lang='en')}\n"
+
+
+def _text(name: str) -> str:
+    return resources.files("craqbench").joinpath(name).read_text("utf-8")
 
 
 def _child(child: Child) -> str:
