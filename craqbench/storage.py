@@ -47,14 +47,14 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """
     with on_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
-        file = temporary.open("xb", buffering=0)
+        file, temporary = _begin(path)
         try:
             with file:
-                _lock(file)
                 yield file
                 os.fsync(file.fileno())
-            temporary.replace(path)
+                if fcntl is None:
+                    file.close()
+                temporary.replace(path)  # while it is locked: else somebody takes it for a leftover
             _sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -79,8 +79,8 @@ def remove_leftovers(*paths: Path) -> None:
         with on_disk(folder):
             for leftover, name in leftovers(folder):
                 with contextlib.suppress(FileNotFoundError):
-                    if name in names and not _is_locked(leftover):
-                        leftover.unlink()
+                    if name in names:
+                        _remove_unlocked(leftover)
 
 
 def leftovers(folder: Path) -> list[tuple[Path, str]]:
@@ -102,24 +102,35 @@ def is_leftover(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(_SUFFIX)
 
 
+def _begin(path: Path) -> tuple[BinaryIO, Path]:
+    """Open and lock the file that is to be `path`, and return it with the name that it has until then."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+        file = temporary.open("xb", buffering=0)
+        _lock(file)
+        if temporary.exists():
+            return file, temporary
+        file.close()  # somebody took it for a leftover before it was locked
+
+
 def _lock(file: BinaryIO) -> None:
     """Lock a file until it is closed; some network disks have no locks, and then nothing is lost."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def _is_locked(path: Path) -> bool:
+def _remove_unlocked(path: Path) -> None:
     if fcntl is None:
-        return False
+        path.unlink()
+        return
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return False
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +16,6 @@ from craqbench.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -66,6 +66,27 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
     assert path.read_bytes() == b"x"
     assert storage.is_leftover(other)
     assert not storage.is_leftover(path)
+
+
+@pytest.mark.parametrize("moment", ["_lock", "_sync_folder", "replace"])
+def test_somebody_tidies_up_at_the_worst_moment(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leftovers are removed before the file is locked, at its renaming, or after: it is still written."""
+    path, place = tmp_path / "a", Path if moment == "replace" else storage
+    real, tidied = getattr(place, moment), []
+
+    def first_tidy(*arguments: Any) -> Any:
+        if not tidied:
+            tidied.append(moment)
+            storage.remove_leftovers(path)
+        return real(*arguments)
+
+    monkeypatch.setattr(place, moment, first_tidy)
+    storage.write_file(path, b"x")
+    assert tidied
+    assert path.read_bytes() == b"x"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize(
