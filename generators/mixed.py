@@ -21,6 +21,9 @@ from generators.networks import Habit
 from generators.parameters import Range, between, check, log_uniform, uniform
 from generators.triplets import Image, Recipe, Size, Triplet
 
+YOUNG = (0.25, 0.7)
+"""Ages of young networks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MixedParameters:
@@ -46,6 +49,8 @@ class MixedParameters:
         Share of these whose cracks gape, 1.5 to 2.5 times as wide.
     connected_share
         Share of these whose cracks close their cells, with hardly a dead end.
+    young_share
+        Share of these whose network is young: a few cracks, far from each other, most of which end in paint.
     jpeg_share
         Share of these that are worn by JPEG.
     age
@@ -62,6 +67,7 @@ class MixedParameters:
     width: Range = between(0.34, 64, (0.85, 2.3))
     gaping_share: float = between(0, 1, 0.15)
     connected_share: float = between(0, 1, 0.4)
+    young_share: float = between(0, 1, 0.25)
     jpeg_share: float = between(0, 1, 0.35)
     age: float = between(0.001, 1, 1.0)
 
@@ -95,13 +101,16 @@ def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.rand
         photograph = draw_photograph(p, rng)
         network = replace(network, spacing=p.spacing, width=p.width, lifted=0.35)
     habit, look = vary(draw_habit(network, rng), rng), draw_look(network, clean, rng)
+    age = p.age
     if view != "whole":
         habit, look = come_near(habit, look, p, rng)
+        young = uniform(YOUNG, rng)
+        age *= young if rng.random() < p.young_share else 1.0
     meta = {"style": style, "view": view}
     if not cracked:
         worn = photograph.of(clean)
         return Triplet(worn, np.zeros(worn.shape[:2], np.uint8), worn.copy(), {**meta, "cracks": 0})
-    return _cracked(clean, frame, habit, look, photograph, p.age, meta, rng)
+    return _cracked(clean, frame, habit, look, photograph, age, meta, rng)
 
 
 def draw_view(p: MixedParameters, fit: str, rng: np.random.Generator) -> str:
