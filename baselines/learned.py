@@ -23,7 +23,7 @@ import numpy as np
 from baselines.architectures import ARCHITECTURES, make_network
 from baselines.protocols import Card, ClassScores, Image, Scores
 from baselines.tiles import TILE
-from baselines.weight_files import WeightsError, read_card, read_header
+from baselines.weight_files import INPAINT, WeightsError, read_card, read_header
 from baselines.weight_hub import find_weights
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ class LearnedDetector:
         """What the card of the weights says; see `baselines.weight_files.CARD_FIELDS`."""
         read_header(self.path)
         facts = read_card(self.path)
+        if facts.get("task") == INPAINT:
+            raise WeightsError(f"weights {self.path} are those of an inpainter: expected a detector's")
         if facts["method"] != self.name:
             raise WeightsError(
                 f"weights {self.path} are those of {facts['method']!r}: expected weights of {self.name!r}"

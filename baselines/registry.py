@@ -133,6 +133,11 @@ LEARNED_FILLERS: Mapping[str, Listing] = {
             "U-Net of paper B, larger, ours",
             "baselines.inpainting.learned:UNetInpaintLarge",
         ),
+        Listing(
+            "unet_inpaint_small",
+            "the larger one with fewer channels, ours",
+            "baselines.inpainting.learned:UNetInpaintSmall",
+        ),
         Listing("ur_net", "U-Net of paper B with residual blocks", "baselines.inpainting.learned:URNet"),
         Listing("partial_conv", "U-Net of partial convolutions", "baselines.inpainting.learned:PartialConv"),
         Listing(

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from baselines import inference
 from baselines.inference import find_device, is_out_of_memory
+from baselines.inpainting.networks import InpaintingNetwork
 from baselines.networks import Segmenter
 from baselines.schedules import Schedule, learning_rate
 from baselines.weights import load_into
@@ -28,6 +29,7 @@ from baselines.weights import load_into
 __all__ = [
     "PRECISIONS",
     "Batch",
+    "Network",
     "NotFiniteError",
     "Step",
     "Trainer",
@@ -44,6 +46,9 @@ PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 
 CLIP = 1.0
 """Gradients are scaled down to this norm."""
+
+Network = Segmenter | InpaintingNetwork
+"""What is trained: both are called alike, and have a loss of their own."""
 
 IGNORED = 255
 """The label of px that no loss counts."""
@@ -66,9 +71,10 @@ class Batch(NamedTuple):
     images
         (N, H, W, 3) uint8 RGB.
     labels
-        (N, H, W) uint8 class numbers; `IGNORED` is not counted.
+        (N, H, W) uint8 class numbers, of which `IGNORED` is not counted; or (N, H, W, 3) uint8 RGB, the
+        pictures without damage, to learn to fill.
     hints
-        (N, H, W) uint8, 0 or 1, the map of a detector; None where the network has no channel for it.
+        (N, H, W) uint8, 0 or 1: the map of a detector, None where there is no channel for it; or the mask.
     """
 
     images: npt.NDArray[np.uint8]
@@ -138,12 +144,12 @@ class Trainer:
     """
 
     def __init__(
-        self, network: Segmenter, schedule: Schedule, device: str = "auto", precision: str = "auto"
+        self, network: Network, schedule: Schedule, device: str = "auto", precision: str = "auto"
     ) -> None:
         self.schedule, self.device = schedule, find_device(device)
         self.precision = best_precision(self.device) if precision == "auto" else precision
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average: Segmenter = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.average: Network = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.step = 0
         groups = parameter_groups(network, schedule.weight_decay)
         self._trained = [parameter for group in groups for parameter in group["params"]]
@@ -184,10 +190,10 @@ class Trainer:
             group["lr"] = lr
         self.network.train()
         self._optimiser.zero_grad(set_to_none=True)
-        images, labels, hints = self._tensors_of(batch)
+        images, wanted, hints = self._tensors_of(batch)
         with self._autocast():
-            logits = self.network(images, hints)
-        loss = self.network.loss(logits.float(), labels, hints)
+            answer = self.network(images, hints)
+        loss = self.network.loss(answer.float(), wanted, hints)
         self._scaler.scale(loss).backward()
         self._scaler.unscale_(self._optimiser)
         clipped = nn.utils.clip_grad_norm_(self._trained, CLIP)
@@ -201,18 +207,20 @@ class Trainer:
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> tuple[npt.NDArray[np.float32], float]:
-        """Return what the average finds, (N, classes, H, W) float32 probabilities, and its loss.
+        """Return what the average finds, and its loss.
+
+        (N, classes, H, W) float32 probabilities; of an `InpaintingNetwork`, (N, 3, H, W) float32 in [0, 1].
 
         Raises
         ------
         NotFiniteError
             If there is anything among them that is no number.
         """
-        images, labels, hints = self._tensors_of(batch)
+        images, wanted, hints = self._tensors_of(batch)
         with self._autocast():
-            logits = self.average(images, hints)
-        loss = float(self.average.loss(logits.float(), labels, hints))
-        found = self.average.probabilities(logits).cpu().numpy()
+            answer = self.average(images, hints)
+        loss = float(self.average.loss(answer.float(), wanted, hints))
+        found: npt.NDArray[np.float32] = _scored(self.average, answer).cpu().numpy()
         if not (math.isfinite(loss) and np.isfinite(found).all()):
             raise NotFiniteError(f"loss {loss} of the averaged network after step {self.step}")
         return found, loss
@@ -274,12 +282,17 @@ class Trainer:
     def _optimiser_states(self) -> list[dict[str, Tensor]]:
         return [dict(self._optimiser.state.get(parameter, {})) for parameter in self._trained]
 
-    def _tensors_of(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        images = self._moved(batch.images).permute(0, 3, 1, 2).float().div_(255)
-        labels = self._moved(batch.labels).long()
-        labels.masked_fill_(labels == IGNORED, -1)
+    def _tensors_of(self, batch: Batch) -> tuple[Tensor, Tensor, Any]:
         hints = None if batch.hints is None else self._moved(batch.hints)[:, None].float()
-        return images, labels, hints
+        return self._pictures(batch.images), self._wanted(batch.labels), hints
+
+    def _wanted(self, labels: npt.NDArray[np.uint8]) -> Tensor:
+        if labels.ndim == 4:
+            return self._pictures(labels)
+        return (classes := self._moved(labels).long()).masked_fill_(classes == IGNORED, -1)
+
+    def _pictures(self, images: npt.NDArray[np.uint8]) -> Tensor:
+        return self._moved(images).permute(0, 3, 1, 2).float().div_(255)
 
     def _moved(self, array: npt.NDArray[np.uint8]) -> Tensor:
         tensor = torch.from_numpy(array)
@@ -314,6 +327,15 @@ class Trainer:
         torch._foreach_lerp_(self._moving.averages, self._moving.values, 1 - kept)
         for average, value in zip(self._moving.counters, self._moving.counted, strict=True):
             average.copy_(value)
+
+
+def _scored(network: Network, answer: Tensor) -> Tensor:
+    """Return what of a network's answer is looked at."""
+    return (
+        answer.float().clamp(0, 1)
+        if isinstance(network, InpaintingNetwork)
+        else network.probabilities(answer)
+    )
 
 
 class _Moving(NamedTuple):

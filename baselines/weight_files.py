@@ -19,6 +19,7 @@ from typing import Any
 
 __all__ = [
     "CARD_FIELDS",
+    "INPAINT",
     "SHIPPED",
     "WeightsError",
     "card_path",
@@ -34,7 +35,7 @@ SHIPPED = Path(__file__).parent / "weights"
 """Where the weights of this package lie."""
 
 CARD_FIELDS: Mapping[str, str] = {
-    "method": "the name of the detector",
+    "method": "the name of the detector, or of the inpainter",
     "classes": "2 or 3",
     "base": "where the encoder's first weights came from, or null",
     "switches": "an object: what the network was made with",
@@ -50,6 +51,12 @@ CARD_FIELDS: Mapping[str, str] = {
     "licence": "of the weights",
 }
 """What each card says, and what is expected there."""
+
+INPAINT = "inpaint"
+"""The `task` on cards of inpainters; on those of detectors there is none."""
+
+_OF_DETECTORS = ("classes", "threshold")
+"""Fields that a card of an inpainter has no use for."""
 
 _LARGEST_HEADER = 100_000_000
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -68,7 +75,7 @@ def card_path(path: Path) -> Path:
 
 
 def checked_card(card: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """Return a card if it says all that `CARD_FIELDS` names.
+    """Return a card if it says all that `CARD_FIELDS` names; an inpainter has neither classes nor threshold.
 
     Raises
     ------
@@ -76,6 +83,8 @@ def checked_card(card: Mapping[str, Any], origin: str) -> dict[str, Any]:
         If a field is absent or of another kind; the message names it, and `origin`.
     """
     for name, expected in CARD_FIELDS.items():
+        if name in _OF_DETECTORS and card.get("task") == INPAINT:
+            continue
         if name not in card:
             raise WeightsError(f"card of {origin}: there is no {name!r}: expected {expected}")
         if not _is_right(name, card[name]):
@@ -248,5 +257,5 @@ def _unreadable(path: Path, error: OSError) -> WeightsError:
 
 
 def shipped_weights() -> dict[str, Path]:
-    """Return the files of weights that come with this package, by the name of their detector."""
+    """Return the files of weights that come with this package, by the name of their method."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}

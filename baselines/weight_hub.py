@@ -66,15 +66,17 @@ def parse_reference(text: str) -> HubReference | None:
     return HubReference(**{name: part or "" for name, part in match.groupdict().items()}) if match else None
 
 
-def find_weights(method: str, weights: str | None) -> Path:
-    """Return the file of weights of a detector; from the Hub it is fetched once and kept in its cache.
+def find_weights(method: str, weights: str | None, *, task: str = "") -> Path:
+    """Return the file of weights of a method; from the Hub it is fetched once and kept in its cache.
 
     Parameters
     ----------
     method
-        Name of the detector.
+        Name of the detector or inpainter.
     weights
         None for those that come with this package, a path, or ``ORG/NAME@REVISION[:FILE][#SHA256]``.
+    task
+        The ``--task`` with which ``craqbench train`` makes such weights; empty for the usual one.
 
     Raises
     ------
@@ -84,9 +86,10 @@ def find_weights(method: str, weights: str | None) -> Path:
     if weights is None:
         path = shipped_weights().get(method)
         if path is None:
+            train = f"craqbench train{f' --task {task}' if task else ''} --method {method} --out DIR"
             raise WeightsError(
                 f"there are no weights of {method!r} in this package: expected a setting weights (a file, or "
-                f"ORG/NAME@REVISION on the Hub), or your own: craqbench train --method {method} --out DIR"
+                f"ORG/NAME@REVISION on the Hub), or your own: {train}"
             )
         return path
     if Path(weights).is_file():

@@ -4,8 +4,8 @@
 >>> restore([Path("scan.tif")], Path("restored"))  # doctest: +SKIP
 
 For each picture there is the restored one (like its original in format, depth, colour profile, resolution
-and EXIF, and bit by bit outside the mask), the mask, a before/after page, and a sidecar that says what was
-changed, by what, and how much. An original is never written to.
+and EXIF, and bit by bit outside the mask, unless that is JPEG), the mask, a before/after page, and a sidecar
+that says what was changed, by what, and how much. An original is never written to.
 """
 
 from __future__ import annotations
@@ -221,8 +221,9 @@ class _Run:
 
     def _suffix(self, scan: Scan) -> str:
         """Return the ending of a restored picture: that of its original, if the format is the same."""
-        kind = output_format(scan, pyramid=self.tools.told["pyramid"])
-        known = {"TIFF": (".tif", ".tiff"), "PNG": (".png",)}[kind]
+        told = self.tools.told
+        kind = output_format(scan, pyramid=told["pyramid"], lossless=told["lossless"])
+        known = {"TIFF": (".tif", ".tiff"), "PNG": (".png",), "JPEG": (".jpg", ".jpeg")}[kind]
         return scan.path.suffix if scan.path.suffix.lower() in known else known[0]
 
     def _told(self, picture: Picture) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ __all__ = ["MOST_SHARE", "TILE", "WHOLE", "Beat", "dilate", "find", "take"]
 WHOLE = 12_000_000
 """Pictures of up to so many px are shown to a detector in one piece."""
 
-TILE = 768
+TILE = 512
 """Px of the side of what counts of a tile."""
 
 MOST_SHARE = 0.5

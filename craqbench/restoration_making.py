@@ -18,7 +18,7 @@ from typing import Any
 
 from craqbench.engines import Progress
 from craqbench.errors import StorageError, UsageError
-from craqbench.restoration_checking import check
+from craqbench.restoration_checking import Outside, check
 from craqbench.restoration_filling import Change, fill, fills_16_bits, reach
 from craqbench.restoration_finding import MOST_SHARE, TILE, WHOLE, Beat, dilate, find, take
 from craqbench.restoration_page import page
@@ -27,6 +27,7 @@ from craqbench.restoration_records import (
     Files,
     describe_libraries,
     digest,
+    outdated,
     properties_of,
     statement_of,
 )
@@ -35,8 +36,8 @@ from craqbench.scans import Scan
 from craqbench.scans_carrying import Notes
 from craqbench.scans_opening import open_scan
 from craqbench.scans_rows import Store, scratch, spans
-from craqbench.scans_writing import write_mask, write_picture
-from craqbench.storage import new_file, remove_leftovers, write_file
+from craqbench.scans_writing import jpeg_settings, write_mask, write_picture
+from craqbench.storage import new_file, on_disk, remove_leftovers, write_file
 
 __all__ = ["STAGE", "Meter", "Picture", "make"]
 
@@ -122,6 +123,7 @@ def make(
     """
     start = perf_counter()
     remove_leftovers(*picture.files.all)
+    before = outdated(picture.files)
     _refuse_small_disk(picture.scan, picture.files.restored.parent, pyramid=tools.told["pyramid"])
     with ExitStack() as stack:
         making = _Making(picture, tools, meter, stack)
@@ -132,6 +134,9 @@ def make(
     record["seconds"] = round(perf_counter() - start, 2)
     text = json.dumps(record, indent=2, ensure_ascii=False)
     write_file(picture.files.record, f"{text}\n".encode())
+    if before:
+        with on_disk(before):
+            before.unlink()
     return record
 
 
@@ -231,33 +236,56 @@ class _Making:
                 restored,
                 notes,
                 pyramid=self.tools.told["pyramid"],
+                lossless=self.tools.told["lossless"],
                 share=self.meter.part(self.share("write") * scan.height),
             )
             write_mask(scan, mask.path, drawn)
             written = open_scan(Path(str(restored.name)))
-            views = check(scan, written, pixels, mask, change.cells, self.meter.beat(self.share("check")))
+            views, outside = check(
+                scan, written, pixels, mask, change.cells, self.meter.beat(self.share("check"))
+            )
             record["output"] = {
                 "name": files.restored.name,
                 "format": written.format,
                 "sha256": digest(Path(str(restored.name))),
-                "identical_outside_the_mask": True,  # or `check` would have raised
+                "identical_outside_the_mask": not outside.changed,
             }
+            if written.format == "JPEG":
+                record["output"]["saved_again"] = self.saved_again(outside, change)
             record["mask"] = {"name": files.mask.name, "sha256": digest(Path(str(drawn.name)))}
             record["left_out"] = list(left_out)
-            record["remarks"] = self.remarks(written.format, left_out)
+            record["remarks"] = self.remarks(record["output"], left_out)
             files.record.unlink(missing_ok=True)
             write_file(
                 files.page, page(scan.path.name, record["statement"], _facts(record, labels), views).encode()
             )
 
-    def remarks(self, kind: str, left_out: tuple[str, ...]) -> list[str]:
+    def saved_again(self, outside: Outside, change: Change) -> dict[str, Any]:
+        """Return how a JPEG file was saved, and how it differs from its original outside the mask."""
+        quality, halved = jpeg_settings(self.scan.segments)
+        known = self.scan.width * self.scan.height - change.filled
+        return {
+            "quality": quality,
+            "subsampling": "4:2:0" if halved else "4:4:4",
+            "other_px_changed": outside.changed,
+            "other_px_share": outside.changed / known,
+            "mean_change": outside.total / known,
+            "largest_change": outside.largest,
+        }
+
+    def remarks(self, output: Mapping[str, Any], left_out: tuple[str, ...]) -> list[str]:
         """Return what a user ought to know."""
-        found = [f"left out: {what}" for what in left_out]
-        if kind != self.scan.format:
-            loss = self.scan.format in ("JPEG", "WebP")
-            why = f": {self.scan.format} would change every px when it is saved again" if loss else ""
-            found.append(f"written as {kind}, without loss{why}")
-        if self.scan.bits == 16 and not fills_16_bits(self.tools.filler):
+        found, scan = [f"left out: {what}" for what in left_out], self.scan
+        if output["format"] != scan.format:
+            loss = scan.format in ("JPEG", "WebP")
+            why = f": {scan.format} would change every px when it is saved again" if loss else ""
+            found.append(f"written as {output['format']}, without loss{why}")
+        if "saved_again" in output:
+            found.append(
+                "JPEG, saved again as finely as before: other px differ a little, too, and the page says how "
+                "much; --lossless writes a TIFF file, where none does"
+            )
+        if scan.bits == 16 and not fills_16_bits(self.tools.filler):
             found.append("filled with 8 of 16 bits: this filler knows no more; the rest keeps its 16 bits")
         return found
 
@@ -306,7 +334,7 @@ def _facts(record: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, st
         "sha256 of the restored": output["sha256"],
         "filled": f"{record['filled_px']:,} px, {100 * record['filled_share']:.3g} %; "
         f"{record['changed_px']:,} have another colour than before",
-        "elsewhere": "every px is that of the original: the file was read again and compared",
+        "elsewhere": _elsewhere(output.get("saved_again")),
         "filled by": labels["filled by"],
         "cracks": f"found by {labels['found by']}"
         if labels["found by"]
@@ -316,3 +344,14 @@ def _facts(record: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, st
         "made": f"{record['time']} with craqbench {record['versions']['craqbench']}",
     }
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def _elsewhere(again: Mapping[str, Any] | None) -> str:
+    """Return what became of the px outside the mask."""
+    if again is None:
+        return "every px is that of the original: the file was read again and compared"
+    return (
+        f"saved again as JPEG of quality {again['quality']}, {again['subsampling']}: "
+        f"{100 * again['other_px_share']:.3g} % of the other px differ; the mean of all by "
+        f"{again['mean_change']:.2g} of 255 levels, the most by {again['largest_change']}"
+    )

@@ -27,6 +27,7 @@ __all__ = [
     "Files",
     "describe_libraries",
     "digest",
+    "outdated",
     "properties_of",
     "refuse_others",
     "settled",
@@ -36,6 +37,7 @@ __all__ = [
 FORMAT = "craqbench restoration 1"
 """What a sidecar begins with."""
 
+_DIGEST = 64
 _REDO = "expected another --out, or --redo to make it again"
 
 
@@ -118,11 +120,29 @@ def settled(files: Files, told: Mapping[str, Any], sha256: str) -> dict[str, Any
         return None
     _refuse_other_settings(files.record, record["settings"], told)
     if record["input"]["sha256"] != sha256:
-        raise UsageError(f"{files.restored} was made of another version of this painting: {_REDO}")
+        raise UsageError(
+            f"{files.record} is that of another painting, or of another version of this one: {_REDO}"
+        )
     for path, kind in ((files.restored, "output"), (files.mask, "mask")):
         if path.exists() and digest(path) != record[kind]["sha256"]:
             raise UsageError(f"{path} has been changed since it was made: {_REDO}")
     return record if all(path.exists() for path in files.all) else None
+
+
+def outdated(files: Files) -> Path | None:
+    """Return the restored picture that a sidecar tells of, if it is of another format than the one to come.
+
+    None, too, if it has been changed since it was made: then it is somebody's work.
+    """
+    try:
+        record = _read(files.record)
+    except UsageError:
+        return None
+    if record is None:
+        return None
+    path = files.record.with_name(Path(str(record["output"].get("name"))).name)
+    there = path != files.restored and path.is_file()
+    return path if there and digest(path) == record["output"]["sha256"] else None
 
 
 def refuse_others(files: Files, told: Mapping[str, Any], *, redo: bool) -> None:
@@ -178,7 +198,8 @@ def _refuse_other_settings(path: Path, before: Mapping[str, Any], now: Mapping[s
 def _short(value: object) -> str:
     """Return a setting in a few words; of a method its label, its version and its source's digest."""
     if not isinstance(value, dict):
-        return "none" if value is None else str(value)
+        text = "none" if value is None else str(value)
+        return f"of sha256 {text[:8]}..." if len(text) == _DIGEST else text  # a mask's
     source = str(value.get("source_sha256"))[:8]
     return f"{value.get('label')} (version {value.get('version')}, source {source})"
 

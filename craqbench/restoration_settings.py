@@ -44,6 +44,8 @@ class Settings:
         For methods and fillers that have such a setting.
     pyramid
         Whether a pyramidal, tiled TIFF file is written, whatever the format of the input.
+    lossless
+        Whether a TIFF file is written in place of a JPEG file, which changes every px when it is saved again.
     """
 
     method: str = "craqnet"
@@ -53,6 +55,7 @@ class Settings:
     threshold: float | None = None
     device: str = "auto"
     pyramid: bool = False
+    lossless: bool = False
 
     @property
     def dilations(self) -> int:
@@ -104,7 +107,7 @@ def make_tools(settings: Settings) -> Tools:
     if finding and detector:
         threshold = float(detector.threshold) if settings.threshold is None else settings.threshold
         told |= {"find": _described(finding, detector), "threshold": threshold}
-    told |= {"dilations": settings.dilations, "pyramid": settings.pyramid}
+    told |= {"dilations": settings.dilations, "pyramid": settings.pyramid, "lossless": settings.lossless}
     labels = {
         "found by": f"{told['find']['label']}, version {told['find']['version']}" if detector else "",
         "filled by": f"{told['fill']['label']}, version {told['fill']['version']}",

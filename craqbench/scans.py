@@ -14,6 +14,7 @@ from typing import Any
 import pyvips
 
 from craqbench.errors import SourceError
+from craqbench.scans_jpeg import Segment
 from craqbench.scans_png import Chunk
 from craqbench.scans_tiff import Page
 
@@ -84,6 +85,8 @@ class Scan:
         Its tags; those of JPEG and WebP as a TIFF file would have them.
     chunks
         Of a PNG file.
+    segments
+        Of a JPEG file.
     left_out
         What it holds beside the picture that cannot be carried to another file.
     """
@@ -99,6 +102,7 @@ class Scan:
     layout: Layout = Layout()
     page: Page = field(default_factory=lambda: Page({}))
     chunks: tuple[Chunk, ...] = ()
+    segments: tuple[Segment, ...] = ()
     left_out: tuple[str, ...] = ()
 
     @property

@@ -6,15 +6,26 @@ carried as they are. Description, software and XMP say that the new file is a vi
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from craqbench.scans import Scan
+from craqbench.scans_jpeg import CODING, EXIF, LARGEST, XMP, Segment
 from craqbench.scans_notes import SOFTWARE, described, with_properties
 from craqbench.scans_png import PIXELS, Chunk, text_chunk, xmp_chunk, xmp_of
-from craqbench.scans_tiff import Page, Tag, ascii_tag, bytes_tag, number_tag
+from craqbench.scans_tiff import (
+    CLASSIC_HEAD,
+    Page,
+    Tag,
+    add_tags,
+    ascii_tag,
+    bytes_tag,
+    number_tag,
+    read_pages,
+)
 
-__all__ = ["Notes", "chunks_for", "mask_chunks", "page_for"]
+__all__ = ["Notes", "chunks_for", "mask_chunks", "page_for", "segments_for"]
 
 _DESCRIPTION, _SOFTWARE, _XMP, _EXTRA = 270, 305, 700, 338
 _RESOLUTION = {282: number_tag(1, 1, kind=5), 283: number_tag(1, 1, kind=5), 296: number_tag(1)}
@@ -29,11 +40,15 @@ _PIXEL_TAGS = frozenset(
 
 _CREDENTIALS = "content credentials (C2PA), which hold for the original only"
 _NOT_FOR_A_COPY = {37724: "layers of Photoshop", 52545: _CREDENTIALS}
+_NOT_FOR_A_JPEG = {(0xE2, b"MPF\0"): "further pictures in the file (MPF)", (0xEB, b"JP"): _CREDENTIALS}
 _CREDENTIALS_CHUNK = b"caBX"
 _DAMAGED_XMP = "an XMP packet that is damaged"
 
 _KNOWN_CHUNKS = frozenset({b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD"})
 """Chunks that depend on the pixels, and still hold when cracks are filled."""
+
+_ROOM = 512
+"""Bytes that the tags of a virtual restoration take in an EXIF block, but those of the description."""
 
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 
@@ -99,6 +114,61 @@ def chunks_for(scan: Scan, notes: Notes) -> tuple[list[Chunk], list[str]]:
         left_out.append(_DAMAGED_XMP)
     said = [text_chunk("Software", SOFTWARE), text_chunk("Description", notes.statement)]
     return [*carried, *said, xmp_chunk(properties)], left_out
+
+
+def segments_for(scan: Scan, notes: Notes) -> tuple[list[Segment], list[str]]:
+    """Return the segments of a new JPEG file, but those of its pixels; and in words what is left out."""
+    carried, left_out, exif, xmp = list[Segment](), list[str](), b"", None
+    for segment in scan.segments:
+        if segment.data.startswith(EXIF):
+            exif = exif or segment.data.removeprefix(EXIF)
+        elif segment.data.startswith(XMP):
+            xmp = segment.data.removeprefix(XMP)
+        elif what := _not_for_a_jpeg(segment):
+            left_out.append(what)
+        else:
+            carried.append(segment)
+    packet, kept = with_properties(xmp, notes.properties)
+    if not kept:
+        left_out.append(_DAMAGED_XMP)
+    if len(packet) + len(XMP) > LARGEST:
+        packet = with_properties(None, notes.properties)[0]
+        left_out.append("an XMP packet that has no room for more")
+    block, without = _exif_for(exif, notes)
+    said = [Segment(0xE1, EXIF + block), Segment(0xE1, XMP + packet)]
+    first = [segment for segment in carried if segment.marker in CODING]
+    others = [segment for segment in carried if segment.marker not in CODING]
+    return [*first, *said, *others], list(dict.fromkeys([*left_out, *without]))
+
+
+def _not_for_a_jpeg(segment: Segment) -> str:
+    """Return in words why a segment is not carried, or nothing if it is."""
+    found = (
+        what
+        for (marker, start), what in _NOT_FOR_A_JPEG.items()
+        if segment.marker == marker and segment.data.startswith(start)
+    )
+    return next(found, "")
+
+
+def _exif_for(block: bytes, notes: Notes) -> tuple[bytes, list[str]]:
+    """Add to an EXIF block that it is of a virtual restoration; what makers put into it stays where it is."""
+    left_out = list[str]()
+    try:
+        first, *others = read_pages(io.BytesIO(block))
+    except ValueError:
+        first, others, left_out = Page({}), [], ["an EXIF block that is damaged"] if block else []
+        block = CLASSIC_HEAD
+    if others:
+        left_out.append("a small copy for previews")
+    before = first.tags[_DESCRIPTION].text if _DESCRIPTION in first.tags else ""
+    description = ascii_tag(described(notes.statement, before))
+    if len(block) + description.count > LARGEST - _ROOM:
+        block, description = CLASSIC_HEAD, ascii_tag(notes.statement)
+        left_out.append("an EXIF block that has no room for more")
+    out = io.BytesIO(block)
+    add_tags(out, Page({_DESCRIPTION: description, _SOFTWARE: ascii_tag(SOFTWARE)}), alone=True)
+    return out.getvalue(), left_out
 
 
 def mask_chunks(scan: Scan) -> list[Chunk]:

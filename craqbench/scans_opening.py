@@ -17,6 +17,7 @@ import pyvips
 
 from craqbench.errors import SourceError
 from craqbench.scans import FORMATS, Layout, Scan, load
+from craqbench.scans_jpeg import EXIF, Segment, read_segments
 from craqbench.scans_notes import SOFTWARE
 from craqbench.scans_png import SIGNATURE, header, read_chunks
 from craqbench.scans_tiff import Page, Tag, bytes_tag, number_tag, read_pages
@@ -78,10 +79,18 @@ def is_ours(path: Path) -> bool:
             kind = sniff(file)
             if kind == "PNG":
                 return any(chunk.data.startswith(b"Software\0" + _US) for chunk in read_chunks(file))
-            tags = read_pages(file)[0].tags if kind == "TIFF" else {}
+            tags = _tags_of(kind, file)
             return _SOFTWARE in tags and tags[_SOFTWARE].value.startswith(_US)
     except (OSError, ValueError, SourceError):
         return False
+
+
+def _tags_of(kind: str, file: BinaryIO) -> Mapping[int, Tag]:
+    """Return the tags of a TIFF or a JPEG file."""
+    if kind == "TIFF":
+        return read_pages(file)[0].tags
+    blocks = [s.data for s in read_segments(file) if s.data.startswith(EXIF)] if kind == "JPEG" else []
+    return _exif_page(blocks[0]).tags if blocks else {}
 
 
 def sniff(file: BinaryIO) -> str:
@@ -235,11 +244,12 @@ def _open_png(path: Path, file: BinaryIO) -> Scan:
 # -- JPEG and WebP -----------------------------------------------------------------------------------------
 
 
-def _open_jpeg(path: Path, _: BinaryIO) -> Scan:
+def _open_jpeg(path: Path, file: BinaryIO) -> Scan:
+    segments = read_segments(file)
     image = load(path, "JPEG")
     if image.bands not in (1, 3):
         raise SourceError(_CMYK)
-    return _open_lossy(path, "JPEG", image, colours=image.bands)
+    return _open_lossy(path, "JPEG", image, colours=image.bands, segments=tuple(segments))
 
 
 def _open_webp(path: Path, _: BinaryIO) -> Scan:
@@ -249,7 +259,9 @@ def _open_webp(path: Path, _: BinaryIO) -> Scan:
     return _open_lossy(path, "WebP", image, colours=3)
 
 
-def _open_lossy(path: Path, kind: str, image: pyvips.Image, *, colours: int) -> Scan:
+def _open_lossy(
+    path: Path, kind: str, image: pyvips.Image, *, colours: int, segments: tuple[Segment, ...] = ()
+) -> Scan:
     page = _page_of_blobs(image, measured=bool(_get(image, "resolution-unit", "")))
     return Scan(
         path=path,
@@ -261,6 +273,7 @@ def _open_lossy(path: Path, kind: str, image: pyvips.Image, *, colours: int) -> 
         bits=8,
         orientation=_orientation(page),
         page=page,
+        segments=segments,
         left_out=("a map of brighter highlights",) if _get(image, "gainmap-data", b"") else (),
     )
 
@@ -289,7 +302,7 @@ def _page_of_blobs(image: pyvips.Image, *, measured: bool) -> Page:
 def _exif_page(block: bytes) -> Page:
     """Read an EXIF block; a damaged one is no reason to refuse a picture."""
     try:
-        return read_pages(io.BytesIO(block.removeprefix(b"Exif\0\0")))[0]
+        return read_pages(io.BytesIO(block.removeprefix(EXIF)))[0]
     except ValueError:
         return Page({})
 

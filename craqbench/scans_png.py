@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from craqbench.scans_bytes import exactly, put
+
 __all__ = ["SIGNATURE", "Chunk", "header", "read_chunks", "text_chunk", "with_chunks", "xmp_chunk", "xmp_of"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -40,7 +42,7 @@ def read_chunks(file: BinaryIO) -> list[Chunk]:
         If it is none, or is cut off.
     """
     return [
-        Chunk(kind, b"" if kind == b"IDAT" or size > LARGEST else _exactly(file, size))
+        Chunk(kind, b"" if kind == b"IDAT" or size > LARGEST else exactly(file, size))
         for kind, size in _walk(file)
     ]
 
@@ -102,19 +104,19 @@ def with_chunks(source: BinaryIO, chunks: Sequence[Chunk], target: BinaryIO) -> 
     OSError
         If the target cannot be written.
     """
-    _put(target, SIGNATURE)
+    put(target, SIGNATURE)
     for kind, size in _walk(source):
         if kind not in PIXELS:
             continue
-        _put(target, struct.pack(">I", size) + kind)
+        put(target, struct.pack(">I", size) + kind)
         left = size + 4
         while left:
-            piece = _exactly(source, min(left, _PIECE))
+            piece = exactly(source, min(left, _PIECE))
             left -= len(piece)
-            _put(target, piece)
+            put(target, piece)
         if kind == b"IHDR":
             for chunk in chunks:
-                _put(target, _encoded(chunk))
+                put(target, _encoded(chunk))
 
 
 def _walk(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
@@ -124,11 +126,11 @@ def _walk(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         raise ValueError("it is no PNG file")
     kind = b""
     while kind != b"IEND":
-        size, kind = struct.unpack(">I4s", _exactly(file, 8))
+        size, kind = struct.unpack(">I4s", exactly(file, 8))
         where = file.tell()
         yield kind, size
         file.seek(where + size)
-        _exactly(file, 4)
+        exactly(file, 4)
 
 
 def _international(keyword: bytes, text: bytes) -> Chunk:
@@ -138,16 +140,3 @@ def _international(keyword: bytes, text: bytes) -> Chunk:
 def _encoded(chunk: Chunk) -> bytes:
     body = chunk.kind + chunk.data
     return struct.pack(">I", len(chunk.data)) + body + struct.pack(">I", zlib.crc32(body))
-
-
-def _put(file: BinaryIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _exactly(file: BinaryIO, size: int) -> bytes:
-    found = file.read(size)
-    if len(found) != size:
-        raise ValueError("it is cut off")
-    return found

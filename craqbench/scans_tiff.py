@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from craqbench.scans_bytes import exactly, put
+
 __all__ = [
+    "CLASSIC_HEAD",
     "HEAD",
     "SUB_PAGES",
     "Page",
@@ -27,8 +30,9 @@ __all__ = [
 SUB_PAGES = frozenset({34665, 34853, 40965})
 """Tags that point at further tags: EXIF, GPS, and interoperability inside EXIF."""
 
+CLASSIC_HEAD = b"II*\0" + bytes(4)
 HEAD = b"II+\0\x08\0\0\0" + bytes(8)
-"""The beginning of a BigTIFF file that has no page yet."""
+"""The beginning of a file that has no page yet: of TIFF 6.0, and of BigTIFF."""
 
 MOST_PAGES = 1000
 LARGEST = 1 << 26
@@ -127,7 +131,7 @@ def read_pages(file: BinaryIO) -> list[Page]:
     return pages
 
 
-def add_tags(file: BinaryIO, page: Page, drop: frozenset[int] = frozenset()) -> None:
+def add_tags(file: BinaryIO, page: Page, drop: frozenset[int] = frozenset(), *, alone: bool = False) -> None:
     """Give the first page of a TIFF file tags, or the file its first page.
 
     Tags that it has of the same numbers are replaced.
@@ -141,6 +145,8 @@ def add_tags(file: BinaryIO, page: Page, drop: frozenset[int] = frozenset()) -> 
         What is added.
     drop
         Numbers of tags that are taken away.
+    alone
+        Whether the pages that follow are taken away.
 
     Raises
     ------
@@ -153,7 +159,7 @@ def add_tags(file: BinaryIO, page: Page, drop: frozenset[int] = frozenset()) -> 
     kept, following = form.entries(file, form.first) if form.first else ([], 0)
     gone = drop | set(page.tags) | set(page.sub_pages)
     entries = [entry for entry in kept if entry.number not in gone]
-    where = form.append(file, [*entries, *form.written(file, page)], following)
+    where = form.append(file, [*entries, *form.written(file, page)], 0 if alone else following)
     file.seek(form.first_at)
     file.write(form.pack_offset(where))
 
@@ -215,7 +221,7 @@ class _Form:
         found = []
         for _ in range(count):
             number, kind, many = self._unpack(letters, file)
-            found.append(_Entry(number, kind, many, _exactly(file, self.room)))
+            found.append(_Entry(number, kind, many, exactly(file, self.room)))
         return found, self._unpack("Q" if self.big else "I", file)[0]
 
     def page(self, file: BinaryIO, entries: list[_Entry], depth: int) -> Page:
@@ -242,7 +248,7 @@ class _Form:
             raw = b""
         else:
             file.seek(struct.unpack(f"{self.order}{'Q' if self.big else 'I'}", entry.field)[0])
-            raw = _exactly(file, size)
+            raw = exactly(file, size)
         return Tag(entry.type, self._swapped(raw, entry.type), entry.count)
 
     def _swapped(self, raw: bytes, kind: int) -> bytes:
@@ -279,18 +285,9 @@ class _Form:
     def _at_end(self, file: BinaryIO, data: bytes) -> int:
         where = file.seek(0, io.SEEK_END)
         gap = -where % self.room
-        rest = memoryview(bytes(gap) + data)
-        while rest:
-            rest = rest[file.write(rest) :]
+        put(file, bytes(gap) + data)
         return where + gap
 
     def _unpack(self, letters: str, file: BinaryIO) -> tuple[int, ...]:
         form = f"{self.order}{letters}"
-        return struct.unpack(form, _exactly(file, struct.calcsize(form)))
-
-
-def _exactly(file: BinaryIO, size: int) -> bytes:
-    found = file.read(size)
-    if len(found) != size:
-        raise ValueError("it is cut off")
-    return found
+        return struct.unpack(form, exactly(file, struct.calcsize(form)))

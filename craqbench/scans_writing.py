@@ -1,12 +1,15 @@
 """Write pixels as a file like the scan they come from, in format, depth, compression and layout.
 
-JPEG and WebP would change every pixel when they are saved once more: a TIFF file without loss is written in
-their place. What is carried beside the pixels is the business of `craqbench.scans_carrying`.
+A JPEG file cannot be saved once more without loss: it is saved no more coarsely than the scan was, or as a
+TIFF file without loss, if that is asked for. In place of WebP there is always a TIFF file. What is carried
+beside the pixels is the business of `craqbench.scans_carrying`.
 """
 
 from __future__ import annotations
 
+import bisect
 import errno
+import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,12 +20,13 @@ import pyvips
 
 from craqbench.errors import StorageError
 from craqbench.scans import Layout, Scan, load, spell
-from craqbench.scans_carrying import Notes, chunks_for, mask_chunks, page_for
+from craqbench.scans_carrying import Notes, chunks_for, mask_chunks, page_for, segments_for
+from craqbench.scans_jpeg import Segment, read_segments, steps, subsampling, with_segments
 from craqbench.scans_png import Chunk, with_chunks
 from craqbench.scans_rows import scratch
 from craqbench.scans_tiff import Page, add_tags
 
-__all__ = ["Share", "output_format", "write_mask", "write_picture"]
+__all__ = ["Share", "jpeg_settings", "output_format", "write_mask", "write_picture"]
 
 Share = Callable[[float], None]
 """Told how much is done, 0 to 1."""
@@ -34,13 +38,51 @@ _UNASKED = frozenset({270, 274, 282, 283, 296, 305, 700})
 """Tags that libvips may write without being asked."""
 
 
-def output_format(scan: Scan, *, pyramid: bool) -> str:
-    """Return the format that a restored scan is written in, "PNG" or "TIFF"."""
-    return "PNG" if scan.format == "PNG" and not pyramid else "TIFF"
+def output_format(scan: Scan, *, pyramid: bool, lossless: bool) -> str:
+    """Return the format that a restored scan is written in: "PNG", "JPEG" or "TIFF"."""
+    kept = ("PNG",) if lossless else ("PNG", "JPEG")
+    return scan.format if scan.format in kept and not pyramid else "TIFF"
+
+
+def jpeg_settings(segments: Sequence[Segment]) -> tuple[int, bool]:
+    """Return how to save a JPEG file no more coarsely than one of such segments was.
+
+    Returns
+    -------
+    The least quality, 1 to 100, of which no step of quantisation is larger; it is that of the file if its
+    steps are those of the standard. And whether colours may be halved in width and height (4:2:0).
+
+    Raises
+    ------
+    ValueError
+        If the segments do not tell.
+    """
+    wanted = steps(segments)
+
+    def fine(quality: int) -> bool:
+        block = pyvips.Image.black(8, 8, bands=len(wanted)).copy(
+            interpretation="srgb" if wanted[1:] else "b-w"
+        )
+        have = steps(read_segments(io.BytesIO(block.jpegsave_buffer(Q=quality, keep="none"))))
+        return all(
+            h <= w
+            for mine, theirs in zip(have, wanted, strict=True)
+            for h, w in zip(mine, theirs, strict=True)
+        )
+
+    quality = bisect.bisect_left(range(1, 100), x=True, key=fine) + 1
+    return quality, subsampling(segments) == (2, 2)
 
 
 def write_picture(
-    scan: Scan, pixels: Path, target: BinaryIO, notes: Notes, *, pyramid: bool, share: Share
+    scan: Scan,
+    pixels: Path,
+    target: BinaryIO,
+    notes: Notes,
+    *,
+    pyramid: bool,
+    lossless: bool = False,
+    share: Share,
 ) -> tuple[str, ...]:
     """Write pixels as a file like a scan.
 
@@ -56,6 +98,8 @@ def write_picture(
         Go into its metadata.
     pyramid
         Whether a pyramidal, tiled TIFF file is wanted; one is written anyhow where the scan is one.
+    lossless
+        Whether a TIFF file is wanted in place of JPEG.
     share
         Told how much is done.
 
@@ -71,9 +115,13 @@ def write_picture(
         If the disk is full, read-only or gone.
     """
     image = load(pixels, "TIFF")
-    if output_format(scan, pyramid=pyramid) == "PNG":
+    kind = output_format(scan, pyramid=pyramid, lossless=lossless)
+    if kind == "PNG":
         chunks, left_out = chunks_for(scan, notes)
         _write_png(image, target, chunks, share)
+    elif kind == "JPEG":
+        segments, left_out = segments_for(scan, notes)
+        _write_jpeg(image, target, segments, jpeg_settings(scan.segments), share)
     else:
         page, left_out = page_for(scan, notes)
         _write_tiff(image, target, page, _wanted(scan, pyramid=pyramid), share)
@@ -101,6 +149,21 @@ def _write_png(
         _save(image, "pngsave", plain, share, filter="all", **options)
         with plain.open("rb") as source:
             with_chunks(source, chunks, target)
+
+
+def _write_jpeg(
+    image: pyvips.Image,
+    target: BinaryIO,
+    segments: Sequence[Segment],
+    settings: tuple[int, bool],
+    share: Share,
+) -> None:
+    """Let libvips write a JPEG file, and put other segments beside its pixels."""
+    quality, halved = settings
+    with scratch(Path(str(target.name)).parent) as plain:
+        _save(image, "jpegsave", plain, share, Q=quality, subsample_mode="on" if halved else "off")
+        with plain.open("rb") as source:
+            with_segments(source, segments, target)
 
 
 def _write_tiff(image: pyvips.Image, target: BinaryIO, page: Page, layout: Layout, share: Share) -> None:

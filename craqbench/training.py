@@ -1,4 +1,4 @@
-"""Train a detector on synthetic cracks, made while it learns.
+"""Train a network on synthetic cracks, made while it learns: to find them, or to fill them.
 
 A run is a folder. It is known again by the digest of its options, paintings and code; after an interruption
 of any kind it goes on from its last checkpoint, and does the very same steps.
@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 import cv2
 
 from baselines.architectures import make_network
+from baselines.inpainting.architectures import make_inpainting_network
+from baselines.inpainting.learned import LearnedInpainter
 from baselines.learned import LearnedDetector, needs_torch
 from baselines.networks import Segmenter
-from baselines.training import is_out_of_memory, seed_weights, use_threads
+from baselines.training import Network, is_out_of_memory, seed_weights, use_threads
 from craqbench.errors import CraqbenchError, UsageError
 from craqbench.evaluation_methods import describe_hardware
 from craqbench.training_card import origin_of
 from craqbench.training_data import Learnt, Wanted, from_dataset, from_source
-from craqbench.training_options import Execution, TrainingOptions, claim_run
+from craqbench.training_options import INPAINT, Execution, TrainingOptions, claim_run
 from craqbench.training_run import Run, State, Trained
+from craqbench.training_tasks import TASKS
 
 if TYPE_CHECKING:
     from craqbench.engines import Progress
@@ -73,29 +76,34 @@ def train(
     options = _settled(options, network)
     learnt = _open_data(options, max(threads, execution.workers), network, progress)
     told = {"command": execution.command, "pretrained": origin_of(network)}
-    claimed = claim_run(out, options, learnt.digest, _code_of(network), **told)
+    code = _code_of(network, TASKS[options.task].network)
+    claimed = claim_run(out, options, learnt.digest, code, **told)
     with claimed as claim, _memory_explained(options):
         return Run(options, claim, learnt, network, name, execution.device).go(execution, report)
 
 
-def _make(options: TrainingOptions) -> tuple[str, Segmenter]:
+def _make(options: TrainingOptions) -> tuple[str, Network]:
     """Return what the network is called, and the network."""
-    settings = {"classes": options.classes, **options.switches}
+    fills = options.task == INPAINT
+    settings = {**({} if fills else {"classes": options.classes}), **options.switches}
     if options.base is not None:
         settings["base"] = options.base
     try:
         with needs_torch(options.method):
-            own = _own_detector(options.method) if ":" in options.method else None
+            own = _own_class(options.method, TASKS[options.task].own) if ":" in options.method else None
             seed_weights(options.seed)
-            if own is None:
-                return options.method, make_network(options.method, **settings)
-            return own.name, own.network(**settings)
+            if own is not None:
+                return own.name, own.network(**settings)
+            make = make_inpainting_network if fills else make_network
+            return options.method, make(options.method, **settings)
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error
 
 
-def _own_detector(method: str) -> type[LearnedDetector]:
-    """Return the class that ``package.module:Class`` names."""
+def _own_class(
+    method: str, kind: type[LearnedDetector | LearnedInpainter]
+) -> type[LearnedDetector | LearnedInpainter]:
+    """Return the class that ``package.module:Class`` names, of this kind."""
     module, _, called = method.partition(":")
     try:
         found: object = getattr(importlib.import_module(module), called)
@@ -104,22 +112,21 @@ def _own_detector(method: str) -> type[LearnedDetector]:
             f"method {method!r} cannot be imported: {error}: expected package.module:Class, of an installed "
             "package or in a folder on PYTHONPATH"
         ) from error
-    if isinstance(found, type) and issubclass(found, LearnedDetector) and found.name:
+    if isinstance(found, type) and issubclass(found, kind) and found.name:
         return found
-    raise UsageError(
-        f"method {method!r}: expected a subclass of baselines.learned.LearnedDetector with a name"
-    )
+    expected = f"{kind.__module__}.{kind.__name__}"
+    raise UsageError(f"method {method!r}: expected a subclass of {expected} with a name")
 
 
-def _code_of(network: Segmenter) -> list[Path]:
+def _code_of(network: Network, base: type[Network]) -> list[Path]:
     """Return the files that define a network: its class's, and those of what it is derived from."""
     kinds = type(network).__mro__
-    own = kinds[: kinds.index(Segmenter)]
+    own = kinds[: kinds.index(base)]
     found = [inspect.getsourcefile(kind) for kind in own]
     return [Path(file) for file in dict.fromkeys(found) if file]
 
 
-def _settled(options: TrainingOptions, network: Segmenter) -> TrainingOptions:
+def _settled(options: TrainingOptions, network: Network) -> TrainingOptions:
     """Fill in what was left to the network, and check what only it can tell."""
     habits = network.habits
     crop = options.crop or habits.crop
@@ -136,13 +143,14 @@ def _settled(options: TrainingOptions, network: Segmenter) -> TrainingOptions:
 
 
 def _open_data(
-    options: TrainingOptions, processes: int, network: Segmenter, progress: Progress | None
+    options: TrainingOptions, processes: int, network: Network, progress: Progress | None
 ) -> Learnt:
     wanted = Wanted(
         seed=options.seed,
         crop=options.crop or 0,
         classes=options.classes,
-        hinted=network.detector_channel,
+        hinted=isinstance(network, Segmenter) and network.detector_channel,
+        task=options.task,
     )
     if options.data is not None:
         return from_dataset(Path(options.data), wanted, progress)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import craqbench
 from baselines.encoders import RANDOM
+from baselines.weight_files import INPAINT
+from craqbench.training_validation import Validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from baselines.networks import Segmenter
-    from baselines.training import Trainer
+    from baselines.training import Network, Trainer
     from craqbench.results import Hardware
     from craqbench.training_data import Learnt
     from craqbench.training_options import TrainingOptions
-    from craqbench.training_validation import Validated
+    from craqbench.training_tasks import Figures
+    from craqbench.training_validation import Peers
 
 __all__ = ["card_of", "origin_of", "readme"]
 
@@ -24,6 +27,9 @@ LICENCE = "Apache-2.0"
 
 _OF_SOURCES = ("source", "recipe", "set", "size", "fit", "paintings")
 """Options that a dataset leaves without a use."""
+
+_HIDDEN = ("command", "options", "task", "validation_peers")
+"""What the README does not list, or shows elsewhere."""
 
 _LABELS = {"base": "base that was asked for", "pretrained": "first weights of the encoder"}
 """What the README calls an entry of the card that its name explains badly."""
@@ -33,7 +39,7 @@ def card_of(
     options: TrainingOptions,
     learnt: Learnt,
     trainer: Trainer,
-    validated: Validated,
+    validated: tuple[Figures, Peers],
     hardware: Hardware,
     run: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def card_of(
     options, learnt, trainer
         The run.
     validated
-        Of the weights.
+        Of the weights, and of those that they are shown beside.
     hardware
         Where they were trained.
     run
@@ -52,15 +58,16 @@ def card_of(
         seconds.
     """
     platform, asked = trainer.platform, options.as_json()
-    unused = _OF_SOURCES if options.data else ()
+    unused = (*(_OF_SOURCES if options.data else ()), *(["classes"] if options.task == INPAINT else ()))
+    figures, peers = validated
     where = f"{hardware.cpu}, {hardware.cores} cores, {hardware.memory_gb} GB"
     return {
         "method": run["method"],
-        "classes": options.classes,
+        **({"task": INPAINT} if options.task == INPAINT else {"classes": options.classes}),
         "base": options.base,
         "pretrained": origin_of(trainer.network),
         "switches": dict(options.switches),
-        "threshold": validated.threshold,
+        **({"threshold": figures.threshold} if isinstance(figures, Validated) else {}),
         "version": craqbench.__version__,
         "steps": trainer.step,
         "seed": options.seed,
@@ -73,14 +80,19 @@ def card_of(
         "precision": platform["precision"],
         "torch": platform["torch"],
         "licence": LICENCE,
-        "validation_iou": validated.iou,
-        "validation_f1": validated.f1,
+        **_figures_of(figures, peers),
         **run,
         "options": {name: value for name, value in asked.items() if name not in unused},
     }
 
 
-def origin_of(network: Segmenter) -> str:
+def _figures_of(figures: Figures, peers: Peers) -> dict[str, Any]:
+    if isinstance(figures, Validated):
+        return {"validation_iou": figures.iou, "validation_f1": figures.f1}
+    return {"validation_mae": figures.mae, "validation_psnr": figures.psnr, "validation_peers": peers}
+
+
+def origin_of(network: Network) -> str:
     """Return where the first weights of a network's encoder came from.
 
     "random", "imagenet", "craqbench sha256:...", or a repository of the Hub and its commit.
@@ -101,20 +113,19 @@ def readme(card: Mapping[str, Any], epochs: Sequence[Mapping[str, str]]) -> str:
     facts = "\n".join(
         f"| {_LABELS.get(name, name.replace('_', ' '))} | {_cell(value)} |"
         for name, value in card.items()
-        if name not in ("command", "options")
+        if name not in _HIDDEN
     )
+    told = _FILLS if card.get("task") == INPAINT else _FINDS
     return f"""---
 license: apache-2.0
 library_name: craqbench
-pipeline_tag: image-segmentation
+pipeline_tag: {told.tag}
 tags: [craquelure, cracks, paintings, conservation, synthetic-data]
 ---
 
-# {card["method"]}: cracks in paintings, learnt from synthetic ones
+# {card["method"]}: {told.title}
 
-Trained on synthetic craquelure alone: no real annotation was used for training, for tuning, for the threshold
-or for choosing this checkpoint. The figures below are of synthetic pictures too, and say nothing of real
-paintings: `craqbench evaluate` does.
+{told.honesty}
 
 Made by
 
@@ -132,19 +143,84 @@ All options of the run:
 {json.dumps(card["options"], indent=2, ensure_ascii=False)}
 ```
 
-## Curves
+{_beside(card)}## Curves
 
-Loss on training triplets; loss, crack IoU and F1 of the averaged weights on triplets of other seeds and other
-paintings, at the threshold that is best there. Each step is in `steps.csv`, predictions are in `pictures`.
-
-| step | loss | validation loss | validation IoU | validation F1 | threshold |
-|---|---|---|---|---|---|
-{_curves(epochs)}
+{told.curves}
+| step | {" | ".join(_spelt(name) for name in told.columns)} |
+|---|{"---|" * len(told.columns)}
+{_curves(epochs, told.columns)}
 """
 
 
-def _curves(epochs: Sequence[Mapping[str, str]]) -> str:
-    names = ("loss", "validation_loss", "validation_iou", "validation_f1", "threshold")
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the README says of a task; `tag` is the Hub's word for it."""
+
+    tag: str
+    title: str
+    honesty: str
+    curves: str
+    columns: tuple[str, ...]
+
+
+_FINDS = _Told(
+    tag="image-segmentation",
+    title="cracks in paintings, learnt from synthetic ones",
+    honesty="""\
+Trained on synthetic craquelure alone: no real annotation was used for training, for tuning, for the threshold
+or for choosing this checkpoint. The figures below are of synthetic pictures too, and say nothing of real
+paintings: `craqbench evaluate` does.""",
+    curves="""\
+Loss on training triplets; loss, crack IoU and F1 of the averaged weights on triplets of other seeds and other
+paintings, at the threshold that is best there. Each step is in `steps.csv`, predictions are in `pictures`.
+""",
+    columns=("loss", "validation_loss", "validation_iou", "validation_f1", "threshold"),
+)
+
+_FILLS = _Told(
+    tag="image-to-image",
+    title="cracks in paintings, filled",
+    honesty="""\
+It says what a painting may look like where a mask is drawn, and changes nothing elsewhere; what was there
+before it cannot know. Trained on synthetic craquelure alone, of which the undamaged picture is known. The
+figures below are of synthetic pictures too: what is made of a real painting, eyes must judge.""",
+    curves="""\
+Loss on training triplets; loss, MAE (of 255) and PSNR (dB) in the masks of the averaged weights on triplets
+of other seeds and other paintings. Each step is in `steps.csv`; `pictures` has, of some, the damaged picture,
+the mask, the filling, the undamaged picture, and their difference.
+""",
+    columns=("loss", "validation_loss", "validation_mae", "validation_psnr"),
+)
+
+
+def _beside(card: Mapping[str, Any]) -> str:
+    """Return a table of the network and others on the same pictures; nothing without any."""
+    peers = card.get("validation_peers")
+    if not peers:
+        return ""
+    own = {"mae": card["validation_mae"], "psnr": card["validation_psnr"]}
+    rows = "\n".join(
+        f"| `{name}` | {found['psnr']:.2f} | {found['mae']:.2f} |"
+        for name, found in {card["method"]: own, **peers}.items()
+    )
+    return f"""## Beside others
+
+On the triplets for validation, in their masks:
+
+| | PSNR, dB | MAE, of 255 |
+|---|---|---|
+{rows}
+
+"""
+
+
+def _spelt(column: str) -> str:
+    """Return a name of `epochs.csv` as a heading."""
+    *words, last = column.split("_")
+    return " ".join([*words, last.upper() if last in ("iou", "f1", "mae", "psnr") else last])
+
+
+def _curves(epochs: Sequence[Mapping[str, str]], names: Sequence[str]) -> str:
     return "\n".join(
         f"| {row['step']} | {' | '.join(f'{float(row[name]):.4f}' for name in names)} |" for row in epochs
     )

@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from baselines.tophat import TopHat
-from craqbench.augmentation import Augmentation, augment
 from craqbench.dataset import load_manifest, read_rows
 from craqbench.errors import DatasetError, UsageError
 from craqbench.gallery import HELD_OUT, MOST_BYTES, Gallery, hang
 from craqbench.sources import assignment, open_source
+from craqbench.training_options import INPAINT
+from craqbench.training_samples import Drawn, Sample, Wanted
 from generators.recipes import triplet
-from generators.triplets import random_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from craqbench.engines import Progress
-    from generators.triplets import Image, Labels, Recipe, Size
+    from generators.triplets import Recipe, Size
 
 __all__ = [
     "VALIDATION",
@@ -55,58 +51,8 @@ ROOM = 1.125
 TRAIN = "train"
 """The split of a dataset that is trained on, if it has one of this name."""
 
-_STREAM = 0x41_55_47
-"""Of augmentation; no recipe's number."""
-
-
-class Sample(NamedTuple):
-    """A picture to learn from.
-
-    Attributes
-    ----------
-    image
-        (C, C, 3) uint8 RGB.
-    labels
-        (C, C) uint8 class numbers.
-    hint
-        (C, C) uint8, 0 or 1: the map of `baselines.tophat.TopHat`; (0, 0) where none is wanted.
-    """
-
-    image: Image
-    labels: Labels
-    hint: npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What samples are to be.
-
-    Attributes
-    ----------
-    seed
-        Of those for training; those for validation are the same for all seeds.
-    crop
-        Side in px.
-    classes
-        2 or 3. Where there are two, paint loss is background: it is no crack.
-    hinted
-        Whether they have hints.
-    how
-        How they are augmented.
-    """
-
-    seed: int
-    crop: int
-    classes: int = 2
-    hinted: bool = False
-    how: Augmentation = field(default_factory=Augmentation)
-
-    def sample(self, image: Image, labels: Labels, seed: int, number: int) -> Sample:
-        """Augment a damaged painting."""
-        image, labels = augment(image, labels, self.crop, self.how, rng=random_stream(seed, _STREAM, number))
-        if self.classes == 2:
-            labels = (labels == 1).view(np.uint8)
-        return Sample(image, labels, _hint(image) if self.hinted else np.zeros((0, 0), np.uint8))
+_ANEW = 2**44
+"""Between the number of a sample and that of what is drawn in its place."""
 
 
 class SampleMaker(Protocol):
@@ -127,12 +73,13 @@ class _Pools:
     training: tuple[int, ...]
     validation: tuple[int, ...]
 
-    def pick(self, seed: int, number: int) -> tuple[int, int]:
-        """Return the seed of a sample, and the number of its picture."""
+    def pick(self, seed: int, number: int, again: int = 0) -> tuple[int, int]:
+        """Return the seed of a sample, and the number of its picture; another one each time."""
         if number < VALIDATION:
-            return seed, self.training[assignment(seed, number, len(self.training))]
-        turn = assignment(VALIDATION_SEED, number - VALIDATION, len(self.validation))
-        return VALIDATION_SEED, self.validation[turn]
+            turn = assignment(seed, number, len(self.training)) + again
+            return seed, self.training[turn % len(self.training)]
+        turn = assignment(VALIDATION_SEED, number - VALIDATION, len(self.validation)) + again
+        return VALIDATION_SEED, self.validation[turn % len(self.validation)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +105,13 @@ class TripletMaker:
 
     def __call__(self, number: int) -> Sample:
         """Make a sample."""
-        seed, painting = self.pools.pick(self.wanted.seed, number)
+        return self.wanted.choose(functools.partial(self._draw, number))
+
+    def _draw(self, number: int, again: int) -> Sample:
+        seed, painting = self.pools.pick(self.wanted.seed, number, again)
+        number += _ANEW * again
         made = triplet(self.recipe, seed, number, self.paintings[painting], self.size, self.fit)
-        return self.wanted.sample(made.damaged, made.labels, seed, number)
+        return self.wanted.sample(Drawn(made.damaged, made.image, made.labels), seed, number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,27 +124,24 @@ class RowMaker:
         What samples are to be.
     images, labels, pools
         The damaged paintings, their labels, and what they are for.
+    clean
+        The paintings before, to learn to fill; else the damaged ones once more.
     """
 
     wanted: Wanted
     images: Gallery
     labels: Gallery
     pools: _Pools
+    clean: Gallery
 
     def __call__(self, number: int) -> Sample:
         """Make a sample."""
-        seed, row = self.pools.pick(self.wanted.seed, number)
-        return self.wanted.sample(self.images[row], self.labels[row], seed, number)
+        return self.wanted.choose(functools.partial(self._draw, number))
 
-
-@functools.cache
-def _hinting() -> TopHat:
-    return TopHat()
-
-
-def _hint(image: Image) -> npt.NDArray[np.uint8]:
-    detector = _hinting()
-    return (detector.predict(image) >= detector.threshold).view(np.uint8)
+    def _draw(self, number: int, again: int) -> Sample:
+        seed, row = self.pools.pick(self.wanted.seed, number, again)
+        drawn = Drawn(self.images[row], self.clean[row], self.labels[row])
+        return self.wanted.sample(drawn, seed, number + _ANEW * again)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,15 +250,19 @@ def from_dataset(folder: Path, wanted: Wanted, progress: Progress | None = None)
     split = TRAIN if TRAIN in manifest["splits"] else None
     total = sum(rows for name, rows in manifest["splits"].items() if split in (None, name))
     width, height = manifest["size"]
-    most = MOST_BYTES // (width * height * 4)
+    fills = wanted.task == INPAINT
+    most = MOST_BYTES // (width * height * (7 if fills else 4))
     if total > most:
         found = f"dataset {str(folder)!r} has {total:,} rows"
         raise UsageError(f"{found}: expected {most:,} at most, they are held in memory")
     _check_files(folder, [item for item in manifest["shards"] if split in (None, item["split"])])
     images, labels = Gallery([(height, width, 3)] * total), Gallery([(height, width)] * total)
+    clean = Gallery([(height, width, 3)] * total) if fills else images
     owners = []
     for number, row in enumerate(read_rows(folder, split=split)):
         images[number], labels[number] = row.damaged, row.labels
+        if fills:
+            clean[number] = row.image
         owners.append(row.painting)
         if progress:
             progress("reading rows", len(owners), total)
@@ -323,7 +275,7 @@ def from_dataset(folder: Path, wanted: Wanted, progress: Progress | None = None)
     )
     recipe = manifest["recipe"]
     return Learnt(
-        maker=RowMaker(wanted=wanted, images=images, labels=labels, pools=pools),
+        maker=RowMaker(wanted=wanted, images=images, labels=labels, pools=pools, clean=clean),
         digest=str(manifest["fingerprint"]),
         name=folder.resolve().name,
         recipe=f"{recipe['name']} version {recipe['version']}",

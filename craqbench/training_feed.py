@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import multiprocessing
 import os
 import pickle
@@ -23,6 +24,7 @@ import numpy as np
 
 from craqbench.errors import CraqbenchError
 from craqbench.training_data import VALIDATION, Sample, SampleMaker
+from craqbench.training_samples import Shapes
 
 __all__ = ["AHEAD", "Feed", "Stack", "make_stack"]
 
@@ -41,7 +43,7 @@ class Stack(NamedTuple):
     Attributes
     ----------
     images, labels, hints
-        (N, C, C, 3), (N, C, C) and, where wanted, (N, C, C) uint8.
+        (N, C, C, 3), (N, C, C) or (N, C, C, 3) and, where wanted, (N, C, C) uint8.
     """
 
     images: Any
@@ -52,25 +54,26 @@ class Stack(NamedTuple):
 def make_stack(maker: SampleMaker, numbers: Sequence[int]) -> Stack:
     """Make samples in this process."""
     made = [maker(number) for number in numbers]
-    hints = np.stack([sample.hint for sample in made]) if maker.wanted.hinted else None
+    hints = np.stack([sample.hint for sample in made]) if maker.wanted.shapes.hint else None
     return Stack(np.stack([s.image for s in made]), np.stack([s.labels for s in made]), hints)
 
 
 class _Ring:
     """Memory for samples, shared with processes that are started with it."""
 
-    def __init__(self, places: int, crop: int, *, hinted: bool) -> None:
-        self.places, self._crop, self._hinted = places, crop, hinted
-        per = crop * crop * (5 if hinted else 4)
+    def __init__(self, places: int, shapes: Shapes) -> None:
+        self.places, self._shapes = places, shapes
+        per = sum(math.prod(shape) for shape in shapes if shape)
         self._bytes: Any = multiprocessing.get_context("spawn").RawArray(ctypes.c_uint8, places * per)
 
     def parts(self) -> Stack:
         """Return views of all places."""
-        memory, side, n = np.frombuffer(self._bytes, np.uint8), self._crop, self.places
-        area = n * side * side
-        hints = memory[4 * area :].reshape(n, side, side) if self._hinted else None
-        images = memory[: 3 * area].reshape(n, side, side, 3)
-        return Stack(images, memory[3 * area : 4 * area].reshape(n, side, side), hints)
+        memory, found = np.frombuffer(self._bytes, np.uint8), list[Any]()
+        for shape in self._shapes:
+            size = self.places * math.prod(shape) if shape else 0
+            found.append(memory[:size].reshape(self.places, *shape) if shape else None)
+            memory = memory[size:]
+        return Stack(*found)
 
 
 class _Numbers(NamedTuple):
@@ -135,7 +138,7 @@ class Feed:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        ring = _Ring(AHEAD * self._batch, self._maker.wanted.crop, hinted=self._maker.wanted.hinted)
+        ring = _Ring(AHEAD * self._batch, self._maker.wanted.shapes)
         self._ring, self._parts = ring, ring.parts()
         self._free = context.Semaphore(ring.places)
         # Kept: what is locked with is gone from the system as soon as nobody here holds it.

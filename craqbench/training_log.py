@@ -18,13 +18,35 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from baselines.training import Step
-    from craqbench.training_validation import Validated
+    from craqbench.training_validation import Filled, Validated
 
-__all__ = ["EPOCHS", "STEPS", "Log", "Table", "prediction_sheet", "read_table"]
+__all__ = [
+    "EPOCHS",
+    "STEPS",
+    "Log",
+    "Table",
+    "epoch_columns",
+    "filling_sheet",
+    "prediction_sheet",
+    "read_table",
+]
 
 STEPS, EPOCHS = "steps.csv", "epochs.csv"
 STEP_COLUMNS = ("step", "loss", "gradient", "lr", "images_per_second", "seconds")
-EPOCH_COLUMNS = ("step", "loss", "validation_loss", "validation_iou", "validation_f1", "threshold", "seconds")
+FIGURES = ("loss", "iou", "f1", "threshold")
+"""Of `craqbench.training_validation.Validated`."""
+
+GAP = 4
+"""Px between the pictures of a sheet."""
+
+CONTRAST = 4
+"""How much larger than they are differences are shown."""
+
+
+def epoch_columns(figures: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of the table of epochs, for these figures of a validation."""
+    named = (name if name == "threshold" else f"validation_{name}" for name in figures)
+    return ("step", "loss", *named, "seconds")
 
 
 class Table:
@@ -114,11 +136,11 @@ class _Board:
 
 
 class Log:
-    """All tables of a run, and TensorBoard."""
+    """All tables of a run, and TensorBoard; `figures` are the names of what a validation gives."""
 
-    def __init__(self, out: Path, after: int) -> None:
+    def __init__(self, out: Path, after: int, figures: Sequence[str] = FIGURES) -> None:
         self.steps = Table(out / STEPS, STEP_COLUMNS, after)
-        self.epochs = Table(out / EPOCHS, EPOCH_COLUMNS, after)
+        self.epochs = Table(out / EPOCHS, epoch_columns(figures), after)
         self._board = _Board(out / "tensorboard", after)
 
     def step(self, step: int, done: Step, rate: float, seconds: float) -> None:
@@ -126,7 +148,7 @@ class Log:
         self.steps.add(step, *done, round(rate, 2), round(seconds, 2))
         self._board.add(step, {**done._asdict(), "images per second": rate})
 
-    def epoch(self, step: int, loss: float, validated: Validated, seconds: float) -> None:
+    def epoch(self, step: int, loss: float, validated: Validated | Filled, seconds: float) -> None:
         """Log an epoch."""
         self.epochs.add(step, loss, *(float(value) for value in validated), round(seconds, 2))
         self._board.add(step, {f"validation {k}": v for k, v in validated._asdict().items()})
@@ -161,11 +183,37 @@ def prediction_sheet(
     answer[~truth & found] = (226, 74, 51)
     answer[truth & ~found] = (64, 130, 220)
     grey = np.rint(scores * 255).astype(np.uint8)
-    columns = [images, _rgb(truth.view(np.uint8) * np.uint8(255)), _rgb(grey), answer]
-    gap = 4
-    padded = [np.pad(c, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=158) for c in columns]
+    return _sheet(images, _rgb(truth.view(np.uint8) * np.uint8(255)), _rgb(grey), answer)
+
+
+def filling_sheet(
+    damaged: npt.NDArray[np.uint8],
+    masks: npt.NDArray[np.uint8],
+    filled: npt.NDArray[np.uint8],
+    clean: npt.NDArray[np.uint8],
+) -> npt.NDArray[np.uint8]:
+    """Compose a row for each picture: damaged, where to fill, filled, undamaged, and what differs.
+
+    The last one is middle grey where the last but one and the filling are equal, and `CONTRAST` times their
+    difference brighter or darker elsewhere.
+
+    Parameters
+    ----------
+    damaged, filled, clean
+        (N, H, W, 3) uint8 RGB.
+    masks
+        (N, H, W) uint8, 0 or 1.
+    """
+    difference = CONTRAST * (filled.astype(np.int16) - clean) + 128
+    return _sheet(
+        damaged, _rgb(masks * np.uint8(255)), filled, clean, difference.clip(0, 255).astype(np.uint8)
+    )
+
+
+def _sheet(*columns: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    padded = [np.pad(c, ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=158) for c in columns]
     rows = np.concatenate(padded, axis=2)
-    return np.ascontiguousarray(rows.reshape(-1, *rows.shape[2:])[:-gap, :-gap])
+    return np.ascontiguousarray(rows.reshape(-1, *rows.shape[2:])[:-GAP, :-GAP])
 
 
 def _rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

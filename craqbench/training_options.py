@@ -26,12 +26,38 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["RUN", "Claim", "Execution", "TrainingOptions", "claim_run", "options_of_run"]
+__all__ = [
+    "DETECT",
+    "INPAINT",
+    "RUN",
+    "Claim",
+    "Execution",
+    "TrainingOptions",
+    "claim_run",
+    "options_of_run",
+]
+
+DETECT, INPAINT = "detect", "inpaint"
 
 RUN = "run.json"
 _KIND = "craqbench training run"
-_MAKES_SAMPLES = ("augmentation", "gallery", "training_data")
-_MAKES_STEPS = ("networks", "losses", "schedules", "training")
+_MAKES_SAMPLES = {
+    DETECT: ("augmentation", "gallery", "training_data", "training_samples"),
+    INPAINT: ("augmentation", "gallery", "training_data", "training_pairs", "training_samples"),
+}
+_MAKES_STEPS = {
+    DETECT: ("networks", "losses", "schedules", "training"),
+    INPAINT: (
+        "networks",
+        "normalisation",
+        "schedules",
+        "training",
+        "unet",
+        "inpainting/gan_unet",
+        "inpainting/losses",
+        "inpainting/networks",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +66,12 @@ class TrainingOptions:
 
     Attributes
     ----------
+    task
+        `DETECT`, find cracks; or `INPAINT`, fill them.
     method
         A name of `baselines.architectures`, or ``package.module:Class`` for a subclass of
-        `baselines.learned.LearnedDetector` that makes a network of its own.
+        `baselines.learned.LearnedDetector` that makes a network of its own; for filling, those of
+        `baselines.inpainting`.
     recipe
         One of `generators.recipes.RECIPES`, perhaps with settings.
     source, data
@@ -54,7 +83,7 @@ class TrainingOptions:
     seed
         Of everything.
     classes, base, switches
-        As for `baselines.architectures.make_network`.
+        As for `baselines.architectures.make_network`; nothing that fills has classes.
     lr, final_lr
         None: as the network is used to.
     size, fit
@@ -64,7 +93,7 @@ class TrainingOptions:
     epoch
         Steps between two validations. None: a twentieth, 50 at least and 500 at most.
     patience
-        Epochs without a better validation IoU after which a run ends; 0: never.
+        Epochs without a better validation after which a run ends; 0: never.
     validation
         Triplets to validate on.
     precision
@@ -73,6 +102,7 @@ class TrainingOptions:
 
     method: str
     recipe: Recipe
+    task: str = DETECT
     source: str = "procedural"
     data: str | None = None
     steps: int = 2000
@@ -206,7 +236,7 @@ def claim_run(
         "kind": _KIND,
         "options": options.as_json(),
         "data digest": data_digest,
-        "code": _code(options.recipe, code),
+        "code": _code(options, code),
         "versions": versions(),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -273,14 +303,14 @@ def _refuse_strangers(out: Path) -> None:
             )
 
 
-def _code(recipe: Recipe, sources: Sequence[Path]) -> str:
+def _code(options: TrainingOptions, sources: Sequence[Path]) -> str:
     here = Path(__file__).parent
     files = [
-        *(here / f"{name}.py" for name in _MAKES_SAMPLES),
-        *(here.parent / "baselines" / f"{name}.py" for name in _MAKES_STEPS),
+        *(here / f"{name}.py" for name in _MAKES_SAMPLES[options.task]),
+        *(here.parent / "baselines" / f"{name}.py" for name in _MAKES_STEPS[options.task]),
         *sources,
     ]
-    digest = hashlib.sha256(code_digest(recipe).encode())
+    digest = hashlib.sha256(code_digest(options.recipe).encode())
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,15 +21,18 @@ from craqbench.evaluation_methods import describe_hardware
 from craqbench.storage import remove_leftovers, write_file
 from craqbench.training_card import card_of, origin_of, readme
 from craqbench.training_feed import Feed, Stack
-from craqbench.training_log import Log, prediction_sheet
-from craqbench.training_validation import Validated, validate
+from craqbench.training_log import Log
+from craqbench.training_session import Pace, interrupts
+from craqbench.training_tasks import TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from baselines.networks import Segmenter
+    from baselines.training import Network
     from craqbench.training_data import Learnt
     from craqbench.training_options import Claim, Execution, TrainingOptions
+    from craqbench.training_tasks import Figures
+    from craqbench.training_validation import Peers
 
 __all__ = ["Run", "State", "Trained"]
 
@@ -42,8 +43,6 @@ SHOWN = 8
 
 WARMUP = 500
 """Most steps in which the learning rate rises."""
-
-_UNKNOWN = -1.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ class State:
         Done, and in all.
     loss
         Mean of the last steps.
-    iou
-        Of the last validation; negative before the first.
+    told
+        What the last validation gave, in words; empty before the first.
     rate
         Images per second, of late.
     seconds_left
@@ -67,7 +66,7 @@ class State:
     step: int
     steps: int
     loss: float
-    iou: float
+    told: str
     rate: float
     seconds_left: float
 
@@ -90,18 +89,21 @@ class Trained:
         Why: "finished", "patience", or "minutes" if there is more to come.
     seconds
         Of training, over all sessions.
+    peers
+        What others make of the pictures for validation; see `craqbench.training_validation.peers`.
     """
 
     weights: Path
     step: int
     steps: int
-    best: Validated
+    best: Figures
     best_step: int
     ended: str
     seconds: float
+    peers: Peers
 
 
-def schedule_of(options: TrainingOptions, network: Segmenter) -> Schedule:
+def schedule_of(options: TrainingOptions, network: Network) -> Schedule:
     """Return how a network is trained with these options."""
     habits = network.habits
     return Schedule(
@@ -141,11 +143,12 @@ class Run:
         options: TrainingOptions,
         claim: Claim,
         learnt: Learnt,
-        network: Segmenter,
+        network: Network,
         name: str,
         device: str,
     ) -> None:
         self._options, self._claim, self._learnt, self._name = options, claim, learnt, name
+        self._task = TASKS[options.task]
         self._settle_origin(network)
         try:
             self._trainer = Trainer(network, schedule_of(options, network), device, options.precision)
@@ -154,10 +157,11 @@ class Run:
         self._batch = options.batch or network.habits.batch
         self._seconds = 0.0
         self._recent: list[float] = []
-        self._best: Validated | None = None
+        self._best: Figures | None = None
         self._best_step = 0
-        self._iou = _UNKNOWN
+        self._told = ""
         self._ended = ""
+        self._peers: Peers = {}
         if self._path(CHECKPOINT).exists():
             self._restore()
 
@@ -171,19 +175,19 @@ class Run:
         KeyboardInterrupt
             After Ctrl-C, when the step is finished and a checkpoint is written.
         """
-        if self._is_complete():
-            return self._trained()
+        if self._best is not None and self._is_complete():
+            return self._trained(self._best)
         with self._faults_explained():
             return self._go(execution, report)
 
     def _go(self, execution: Execution, report: Callable[[State], None] | None) -> Trained:
         lead = -(-self._options.validation // self._batch)
-        log = Log(self._claim.out, self._trainer.step)
+        log = Log(self._claim.out, self._trainer.step, self._task.figures._fields)
         feed = Feed(self._learnt.maker, self._batch, self._trainer.step, execution.workers, lead)
-        with contextlib.closing(log), feed, _interrupts() as interrupted:
+        with contextlib.closing(log), feed, interrupts() as interrupted:
             self._validation = [_batch_of(feed.take()) for _ in range(lead)]
             deadline = time.monotonic() + 60 * (execution.minutes or np.inf)
-            pace = _Pace(self._batch)
+            pace = Pace(self._batch)
             while self._trainer.step < self._options.steps and not self._ended:
                 self._step(feed, log, pace, report)
                 if interrupted.is_set():
@@ -194,7 +198,7 @@ class Run:
                     break
             return self._finish(log)
 
-    def _step(self, feed: Feed, log: Log, pace: _Pace, report: Callable[[State], None] | None) -> None:
+    def _step(self, feed: Feed, log: Log, pace: Pace, report: Callable[[State], None] | None) -> None:
         """Do a step and, where one ends, all that belongs to the end of an epoch."""
         done = self._trainer.learn(_batch_of(feed.take()))
         rate = pace.tick()
@@ -206,16 +210,16 @@ class Run:
             self._close_epoch(log, pace)
         if report:
             left = (steps - step) * self._batch / rate
-            report(State(step, steps, float(np.mean(self._recent or [done.loss])), self._iou, rate, left))
+            report(State(step, steps, float(np.mean(self._recent or [done.loss])), self._told, rate, left))
 
-    def _close_epoch(self, log: Log, pace: _Pace) -> None:
+    def _close_epoch(self, log: Log, pace: Pace) -> None:
         """Validate, keep the weights if they are the best so far, draw, and write a checkpoint."""
         step, options = self._trainer.step, self._options
-        validated = validate(self._trainer, self._validation)
-        self._iou = validated.iou
+        validated = self._task.validate(self._trainer, self._validation)
+        self._told = str(validated)
         log.epoch(step, float(np.mean(self._recent)), validated, self._seconds)
         self._draw(step, validated)
-        if self._best is None or validated.iou > self._best.iou:
+        if self._best is None or validated.merit > self._best.merit:
             self._best, self._best_step = validated, step
             best = pack(self._trainer.averages(), {"step": step, **validated._asdict()})
             self._write(BEST, best)
@@ -228,12 +232,10 @@ class Run:
         self._save()
         pace.rest()
 
-    def _draw(self, step: int, validated: Validated) -> None:
-        shown = self._validation[: -(-SHOWN // self._batch)]
-        scores = np.concatenate([self._trainer.predict(batch)[0][:, 1] for batch in shown])
-        images = np.concatenate([batch.images for batch in shown])
-        labels = np.concatenate([batch.labels for batch in shown])
-        sheet = prediction_sheet(images[:SHOWN], labels[:SHOWN], scores[:SHOWN], validated.threshold)
+    def _draw(self, step: int, validated: Figures) -> None:
+        batches = self._validation[: -(-SHOWN // self._batch)]
+        found = np.concatenate([self._trainer.predict(batch)[0] for batch in batches])
+        sheet = self._task.sheet(_joined(batches, SHOWN), found[:SHOWN], validated)
         write_png(self._path("pictures") / f"step-{step:07d}.png", sheet)
 
     def _save(self) -> None:
@@ -244,7 +246,7 @@ class Run:
             "recent": self._recent,
             "best": None if self._best is None else list(self._best),
             "best_step": self._best_step,
-            "iou": self._iou,
+            "told": self._told,
             "ended": self._ended,
         }
         self._write(CHECKPOINT, pack(self._trainer.tensors(), facts))
@@ -253,7 +255,7 @@ class Run:
         remove_leftovers(self._path(name))
         write_file(self._path(name), data)
 
-    def _settle_origin(self, network: Segmenter) -> None:
+    def _settle_origin(self, network: Network) -> None:
         """Let a network that goes on say what it said when it began, whatever the Hub gives today."""
         began, now = self._claim.pretrained, origin_of(network)
         if began == now:
@@ -275,8 +277,8 @@ class Run:
         try:
             self._trainer.load(tensors, facts["trainer"])
             self._seconds, self._recent = float(facts["seconds"]), list(facts["recent"])
-            self._best = None if facts["best"] is None else Validated(*facts["best"])
-            self._best_step, self._iou = int(facts["best_step"]), float(facts["iou"])
+            self._best = None if facts["best"] is None else self._task.figures(*facts["best"])
+            self._best_step, self._told = int(facts["best_step"]), str(facts["told"])
             self._ended = str(facts["ended"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CraqbenchError(f"checkpoint {path} cannot be used: {error}") from error
@@ -315,14 +317,17 @@ class Run:
             card = read_card(self._weights)
         except WeightsError:
             return False
+        self._peers = card.get("validation_peers", {})
         return bool(card["steps"] == self._trainer.step)
 
     def _finish(self, log: Log) -> Trained:
         """Write the README, the best weights so far and, last of all, their card."""
         if self._best is None:  # it was stopped before its first epoch was over
-            self._best, self._best_step = validate(self._trainer, self._validation), self._trainer.step
+            self._best = self._task.validate(self._trainer, self._validation)
+            self._best_step = self._trainer.step
         else:
             self._trainer.load_average(_read(self._path(BEST))[0])
+        self._peers = self._task.peers(self._validation)
         run: dict[str, Any] = {
             "method": self._name,
             "command": self._claim.command,
@@ -332,15 +337,22 @@ class Run:
             "seconds": round(self._seconds, 1),
         }
         hardware = describe_hardware(cast("Any", self._trainer))
-        card = card_of(self._options, self._learnt, self._trainer, self._best, hardware, run)
+        card = card_of(self._options, self._learnt, self._trainer, (self._best, self._peers), hardware, run)
         write_file(self._path("README.md"), readme(card, log.epochs.rows).encode())
-        save_weights(self._weights, self._trainer.averages(), card)
-        return self._trained()
+        save_weights(self._weights, self._task.kept(self._trainer.averages()), card)
+        return self._trained(self._best)
 
-    def _trained(self) -> Trained:
-        best = self._best or Validated(0.0, 0.0, 0.0, 0.5)
-        ended, steps = self._ended or "minutes", self._options.steps
-        return Trained(self._weights, self._trainer.step, steps, best, self._best_step, ended, self._seconds)
+    def _trained(self, best: Figures) -> Trained:
+        return Trained(
+            weights=self._weights,
+            step=self._trainer.step,
+            steps=self._options.steps,
+            best=best,
+            best_step=self._best_step,
+            ended=self._ended or "minutes",
+            seconds=self._seconds,
+            peers=self._peers,
+        )
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -353,46 +365,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         ) from error
 
 
+def _joined(batches: list[Batch], most: int) -> Batch:
+    """Return the first so many pictures of some batches as one."""
+    images, labels = (np.concatenate([batch[part] for batch in batches])[:most] for part in (0, 1))
+    hints = [batch.hints for batch in batches if batch.hints is not None]
+    return Batch(images, labels, np.concatenate(hints)[:most] if hints else None)
+
+
 def _batch_of(stack: Stack) -> Batch:
     return Batch(stack.images, stack.labels, stack.hints)
-
-
-class _Pace:
-    """Images per second, over the last steps."""
-
-    def __init__(self, batch: int, memory: float = 0.9) -> None:
-        self._batch, self._memory = batch, memory
-        self._last, self._mean = time.monotonic(), 0.0
-        self.taken = 0.0
-
-    def rest(self) -> float:
-        """Return the seconds since the last step, and leave them out of the rate."""
-        before, self._last = self._last, time.monotonic()
-        return self._last - before
-
-    def tick(self) -> float:
-        """Note a step, and return the rate."""
-        self.taken = max(1e-6, self.rest())
-        kept = self._memory if self._mean else 0.0
-        self._mean = kept * self._mean + (1 - kept) * self.taken
-        return self._batch / self._mean
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C be noted only; the second one is as ever."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -17,7 +17,7 @@ import httpx2
 from huggingface_hub import CommitOperationAdd
 from huggingface_hub.errors import HfHubHTTPError
 
-from baselines.weight_files import WeightsError, read_card, read_header
+from baselines.weight_files import INPAINT, WeightsError, read_card, read_header
 from baselines.weight_hub import HubReference
 from craqbench.errors import UsageError
 from craqbench.hub import Piece, Repository, Version
@@ -207,23 +207,30 @@ def model_card(card: Mapping[str, Any], reference: HubReference, run: str = "") 
     use = f"{method},weights={reference.repository}@{reference.revision}"
     plain = {name: value for name, value in card.items() if not isinstance(value, dict | list)}
     facts = "\n".join(f"| {name} | {_cell(value)} |" for name, value in plain.items() if name != "command")
-    curves = re.search(r"^## Curves\n.*", run, re.MULTILINE | re.DOTALL)
+    curves = re.search(r"^## (Beside others|Curves)\n.*", run, re.MULTILINE | re.DOTALL)
+    fills = card.get("task") == INPAINT
+    tag, done = ("image-to-image", "filled") if fills else ("image-segmentation", "found")
+    first = (
+        f"craqbench restore painting.jpg --mask mask.png --fill {use} --out restored"
+        if fills
+        else f"craqbench detect painting.jpg --method {use} --out cracks\n"
+        f"craqbench evaluate --set nga-val --method {use}"
+    )
     return (
         f"""---
 license: {str(card["licence"]).lower()}
 library_name: craqbench
-pipeline_tag: image-segmentation
+pipeline_tag: {tag}
 tags: [craquelure, cracks, paintings, conservation, synthetic-data, {method}]
 ---
 
-# {reference.repository}: cracks in paintings, found by `{method}`
+# {reference.repository}: cracks in paintings, {done} by `{method}`
 
 Version {reference.revision.removeprefix("v")}. Trained on: {card["data"]}.
 
 ```sh
 pip install 'craqbench[models]'
-craqbench detect painting.jpg --method {use} --out cracks
-craqbench evaluate --set nga-val --method {use}
+{first}
 ```
 
 To insist on exactly these weights, name their digest: `{use}#{reference.sha256}`. The file is safetensors:

@@ -26,9 +26,8 @@ def test_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         True
     ] * 3
     assert f"2 paintings in {tmp_path / 'out'}" in out
-    assert (
-        "written as TIFF, without loss: JPEG would change every px when it is saved again (1 painting)" in err
-    )
+    assert "JPEG, saved again as finely as before" in err
+    assert "--lossless writes a TIFF file, where none does (1 painting)" in err
     assert cli.main(command) == 0
     assert capsys.readouterr().out.count("done before") == 2
 
@@ -89,6 +88,15 @@ def test_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("craqbench.cli.restore.restore", interrupted)
+    monkeypatch.setattr("craqbench.restoration.restore", interrupted)
     assert cli.main(["restore", str(tmp_path)]) == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_jpeg_file_without_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --lossless a TIFF file is written in its place, and that is told."""
+    PIL.Image.fromarray(pixels()).save(tmp_path / "a.jpg")
+    command = ["restore", str(tmp_path / "a.jpg"), *DARK, "--lossless", "--out", str(tmp_path / "out")]
+    assert cli.main(command) == 0
+    assert "written as TIFF, without loss: JPEG would change every px" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a-restored.tif").exists()

@@ -27,6 +27,7 @@ from baselines.weights import save_weights
 SWITCHES: dict[str, dict[str, Any]] = {
     "unet_inpaint": {"widths": [6, 8, 10]},
     "unet_inpaint_large": {"widths": [4, 6, 8, 10]},
+    "unet_inpaint_small": {"widths": [4, 6, 8, 10]},
     "ur_net": {"widths": [6, 8, 10]},
     "partial_conv": {"width": 4, "depth": 4},
     "shift_net": {"width": 4, "depth": 6},

@@ -29,6 +29,7 @@ Array = npt.NDArray[np.float64]
 TINY: dict[str, dict[str, Any]] = {
     "unet_inpaint": {"widths": (6, 8, 10)},
     "unet_inpaint_large": {"widths": (4, 6, 8, 10)},
+    "unet_inpaint_small": {"widths": (4, 6, 8, 10)},
     "ur_net": {"widths": (6, 8, 10)},
     "partial_conv": {"width": 4, "depth": 4},
     "shift_net": {"width": 4, "depth": 4},

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from inpainting_references import crack_mask, noisy_image
 
+from baselines.inpainting.diffusion import Diffusion
+from baselines.inpainting.mtm import Mtm
 from baselines.inpainting.surroundings import STEPS, survey
 from baselines.protocols import Image, Mask
 
@@ -32,6 +38,21 @@ def test_rows(mask: Mask) -> None:
         if mask[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].any()
     }
     assert sorted(colours[count:].tolist()) == sorted(image[place].tolist() for place in beside)
+
+
+@pytest.mark.parametrize("method", [Mtm(), Diffusion(), Diffusion(start="damaged")], ids=str)
+def test_real_pictures(method: Mtm | Diffusion) -> None:
+    """Real numbers are filled as levels are; what lies between two levels stays there."""
+    image, mask = noisy_image(30, 40), crack_mask(30, 40)
+    values = method.values(image, mask)
+    real: Any = image.astype(np.float64)
+    np.testing.assert_array_equal(method.values(real, mask), values)
+    between: Any = values + 0.375
+    np.testing.assert_allclose(method.values(real + 0.375, mask), between, atol=1e-9)
+    with pytest.raises(ValueError, match="uint8"):
+        method.fill(real, mask)
+    with pytest.raises(ValueError, match="image"):
+        method.values(real[..., 0], mask)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -23,7 +24,7 @@ from restoration_samples import read
 from scan_samples import PROFILE, cracked, exif, pixels, tiff
 
 from baselines.inpainting.diffusion import Diffusion
-from craqbench import restoration_making
+from craqbench import restoration_filling, restoration_finding, restoration_making
 from craqbench.errors import CraqbenchError, SourceError, StorageError, UsageError
 from craqbench.restoration import STAGE, Restoration, Settings, refuse_failures, restore
 from craqbench.storage import leftovers
@@ -68,7 +69,7 @@ def test_restored(tmp_path: Path, name: str) -> None:
     path = damaged(tmp_path / name, **({} if name == "a.tif" else {"exif": exif(), "icc_profile": PROFILE}))
     image = read(path)
     mask = (image[..., :3].max(axis=2) < 20) if name in ("a.tif", "a.png") else None
-    settings = DARK if mask is not None else replace(DARK, method="tophat")
+    settings = DARK if mask is not None else replace(DARK, method="tophat", lossless=True)
     found = restore([path], tmp_path / "out", settings)
     (one,) = found.done
     assert one.files.restored.name == ("a-restored.png" if name == "a.png" else "a-restored.tif")
@@ -81,10 +82,55 @@ def test_restored(tmp_path: Path, name: str) -> None:
     assert one.filled_px == record["filled_px"] == holes.sum()
     assert one.changed_px == record["changed_px"] == (after != image).any(axis=2).sum()
     assert record["filled_share"] == pytest.approx(holes.mean())
+    assert record["output"]["identical_outside_the_mask"]
     for kind, file in (("output", one.files.restored), ("mask", one.files.mask), ("input", path)):
         assert record[kind]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
         assert record[kind]["name"] == file.name
     assert ("without loss" in " ".join(one.remarks)) == (name in ("a.jpg", "a.webp"))
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_jpeg_stays_jpeg(tmp_path: Path, subsampling: int) -> None:
+    """A JPEG file is saved as finely as it was; how it then differs outside the mask is told as it is."""
+    image, mask = cracked(pixels(160, 200), share=0.01)
+    path = tmp_path / "a.JPG"
+    PIL.Image.fromarray(image).save(path, "JPEG", quality=83, subsampling=subsampling, exif=exif(6))
+    PIL.Image.fromarray(mask).save(tmp_path / "m.png")
+    PIL.Image.open(tmp_path / "m.png").transpose(PIL.Image.Transpose.ROTATE_270).save(tmp_path / "m.png")
+    (one,) = restore([path], tmp_path / "out", Settings(mask=tmp_path / "m.png", dilate=1)).done
+    assert one.files.restored.name == "a-restored.JPG"
+    before, after = read(path).astype(int), read(one.files.restored)
+    holes = cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    difference = np.abs(after - before)[~holes]
+    output = record_of(tmp_path / "out")["output"]
+    assert not output["identical_outside_the_mask"]
+    assert output["saved_again"] == {
+        "quality": 83,
+        "subsampling": "4:2:0" if subsampling else "4:4:4",
+        "other_px_changed": difference.any(axis=1).sum(),
+        "other_px_share": pytest.approx(difference.any(axis=1).mean()),
+        "mean_change": pytest.approx(difference.mean()),
+        "largest_change": difference.max(),
+    }
+    want = Diffusion().fill(before.astype(np.uint8), holes)
+    assert np.abs(after - want.astype(int))[holes].mean() < 4
+    if not subsampling:  # blocks of 8 x 8 px without a filled one come out as they went in
+        blocks = holes.reshape(20, 8, 25, 8).any(axis=(1, 3)).repeat(8, 0).repeat(8, 1)
+        assert (after == before)[~blocks].mean() > 0.99
+    assert failure(restore([one.files.restored], tmp_path, DARK)).startswith("made by craqbench restore")
+
+
+def test_redo_in_another_format(tmp_path: Path) -> None:
+    """A picture made again in another format replaces the one before, unless that was edited since."""
+    path, out = damaged(tmp_path / "a.jpg"), tmp_path / "out"
+    settings = replace(DARK, method="tophat")
+    restore([path], out, settings)
+    restore([path], out, replace(settings, lossless=True), redo=True)
+    names = [f"a-{kind}" for kind in KINDS]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    (out / "a-restored.tif").write_bytes(b"edited")
+    restore([path], out, settings, redo=True)
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, "a-restored.jpg"])
 
 
 def test_the_sidecar_says_by_what(tmp_path: Path) -> None:
@@ -163,6 +209,23 @@ def test_16_bits(tmp_path: Path) -> None:
     assert not one.remarks
     (one,) = restore([tmp_path / "a.tif"], tmp_path / "2", replace(settings, fill="telea")).done
     assert one.remarks == ("filled with 8 of 16 bits: this filler knows no more; the rest keeps its 16 bits",)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("fill", ["mtm", "diffusion"])
+def test_tiles_are_the_whole(tmp_path: Path, bits: int, fill: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found, dilated and filled in tiles, a picture comes out as in one piece, and the mask too."""
+    path = tiff(tmp_path / "a.tif", cracked(pixels(200, 300, bits=bits))[0])
+    settings = Settings(method="restoration_samples:Blurred", threshold=0.3, fill=fill)
+    (whole,) = restore([path], tmp_path / "whole", settings).done
+    for name, number in (("WHOLE", 0), ("TILE", 64), ("MARGIN", 15)):
+        monkeypatch.setattr(restoration_finding, name, number)
+    for name, number in (("WHOLE", 0), ("TILE", 64), ("_GRID", 1)):
+        monkeypatch.setattr(restoration_filling, name, number)
+    (tiled,) = restore([path], tmp_path / "tiled", settings).done
+    assert tiled.filled_px == whole.filled_px > 0
+    np.testing.assert_array_equal(read(tiled.files.restored), read(whole.files.restored))
+    assert tiled.files.mask.read_bytes() == whole.files.mask.read_bytes()
 
 
 def test_progress(tmp_path: Path) -> None:
@@ -259,6 +322,7 @@ def test_what_is_finished_is_kept(tmp_path: Path) -> None:
         (replace(DARK, fill="diffusion,steps=5"), r"not diffusion,steps=5 \(version"),
         (replace(DARK, threshold=0.25), r"was made with threshold 0\.5, not 0\.25"),
         (replace(DARK, pyramid=True), "was made with pyramid False, not True"),
+        (replace(DARK, lossless=True), "was made with lossless False, not True"),
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, other: Settings, words: str) -> None:
@@ -277,7 +341,9 @@ def test_another_original_of_the_same_name(tmp_path: Path) -> None:
     path = damaged(tmp_path / "a.tif")
     restore([path], tmp_path / "out", DARK)
     tiff(path, cracked(pixels(seed=5))[0])
-    assert "was made of another version of this painting" in failure(restore([path], tmp_path / "out", DARK))
+    assert "another painting, or of another version of this one" in failure(
+        restore([path], tmp_path / "out", DARK)
+    )
 
 
 def test_a_restored_picture_that_was_touched_up(tmp_path: Path) -> None:

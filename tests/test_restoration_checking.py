@@ -14,7 +14,7 @@ from scan_samples import PROFILE, cracked, exif, pixels, tiff
 
 from craqbench import restoration_checking, restoration_filling
 from craqbench.errors import StorageError
-from craqbench.restoration_checking import Views, check
+from craqbench.restoration_checking import Outside, Views, check
 from craqbench.restoration_filling import Change
 from craqbench.scans_opening import open_scan
 
@@ -31,8 +31,9 @@ def checked(path: Path, after: Any, mask: Any, wrote: Path | None = None) -> Vie
             old = np.asarray(before).reshape(after.shape)
         change.count(old, after, mask, 0, 0)
         rows = list[int]()
-        views = check(scan, open_scan(restored), into, holes, change.cells, rows.append)
+        views, outside = check(scan, open_scan(restored), into, holes, change.cells, rows.append)
         assert sum(rows) == scan.height
+        assert outside == Outside()
         return views
 
 

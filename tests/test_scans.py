@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import pyvips
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +160,11 @@ def _key_colour(path: Path) -> Path:
     return path / "a.png"
 
 
+def _four_bits(path: Path) -> Path:
+    pyvips.Image.black(9, 8).pngsave(str(path / "a.png"), bitdepth=4)
+    return path / "a.png"
+
+
 def _text(path: Path) -> Path:
     (path / "a.tif").write_text("no picture")
     return path / "a.tif"
@@ -174,7 +180,7 @@ def _text(path: Path) -> Path:
         (_save("1", "a.png"), "1 bit per px: expected 8 or 16"),
         (_save("1", "a.tif"), "1 bit per px: expected 8 or 16"),
         (_save("LAB", "a.tif"), "CIELAB: expected RGB or grey"),
-        (_save("L", "a.png", bits=4), "4 bits per sample: expected 8 or 16"),
+        (_four_bits, "4 bits per sample: expected 8 or 16"),
         (_key_colour, "a colour that means transparent: expected an alpha channel"),
         (_animation("a.png"), "an animation: expected a single picture"),
         (_animation("a.webp"), "an animation: expected a single picture"),
@@ -317,10 +323,10 @@ def test_scratch_goes(tmp_path: Path) -> None:
 
 
 def test_no_command_but_restore_loads_libvips() -> None:
-    """Whoever does not restore does not wait for libvips, nor needs it."""
+    """Whoever does not restore does not wait for libvips, nor needs it; nor does who asks for help."""
     script = (
         "import sys; from importlib import import_module\n"
-        "for name in ('detect', 'generate', 'preview', 'report'): import_module(f'craqbench.cli.{name}')\n"
+        "for name in ('demo', 'detect', 'report', 'restore'): import_module(f'craqbench.cli.{name}')\n"
         "print([name for name in sys.modules if 'vips' in name])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

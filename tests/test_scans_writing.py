@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -20,11 +21,13 @@ from scan_samples import PROFILE, XMP, exif, pixels, tiff
 from craqbench.errors import StorageError
 from craqbench.scans import Scan
 from craqbench.scans_carrying import Notes
+from craqbench.scans_jpeg import EXIF, Segment, steps
+from craqbench.scans_jpeg import XMP as JPEG_XMP
 from craqbench.scans_notes import MARK, NAMESPACE, described, with_properties
 from craqbench.scans_opening import is_ours, open_scan
 from craqbench.scans_png import Chunk, read_chunks, with_chunks
 from craqbench.scans_rows import RowReader, Store
-from craqbench.scans_writing import output_format, write_mask, write_picture
+from craqbench.scans_writing import jpeg_settings, output_format, write_mask, write_picture
 from craqbench.storage import new_file
 
 NOTES = Notes(f"{MARK}: a test with 'quotes' & <signs>", {"filledPixels": "12", "filledBy": 'a "b" <c> & ü'})
@@ -39,14 +42,20 @@ def stored(path: Path, rows: Any, colours: int) -> Path:
     return path
 
 
-def copied(path: Path, *, pyramid: bool = False, share: Callable[[float], None] = lambda _: None) -> Path:
+def copied(
+    path: Path,
+    *,
+    pyramid: bool = False,
+    lossless: bool = False,
+    share: Callable[[float], None] = lambda _: None,
+) -> Path:
     """Write a scan again, as it is; return the new file, beside the old one."""
     scan = open_scan(path)
     raw = path.with_name("raw")
     stored(raw, RowReader.of(scan, scan.height).read(0, scan.height), scan.colours)
-    target = path.with_name(f"copy.{output_format(scan, pyramid=pyramid).lower()}")
+    target = path.with_name(f"copy.{output_format(scan, pyramid=pyramid, lossless=lossless).lower()}")
     with new_file(target) as file:
-        write_picture(scan, raw, file, NOTES, pyramid=pyramid, share=share)
+        write_picture(scan, raw, file, NOTES, pyramid=pyramid, lossless=lossless, share=share)
     return target
 
 
@@ -198,10 +207,10 @@ def test_lossy_compression_is_not_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
 def test_lossy_files_become_tiff(tmp_path: Path, name: str) -> None:
-    """JPEG and WebP become TIFF with the same px; profile, EXIF, GPS, resolution and XMP come along."""
+    """WebP, and JPEG if asked, become TIFF with the same px; profile, EXIF, GPS and XMP come along."""
     picture = PIL.Image.fromarray(pixels())
     picture.save(tmp_path / name, exif=exif(6), icc_profile=PROFILE, xmp=XMP, dpi=(300, 300))
-    copy = copied(tmp_path / name)
+    copy = copied(tmp_path / name, lossless=True)
     assert same(open_scan(tmp_path / name), open_scan(copy))
     tags = tags_of(copy)
     assert (tags["Make"], tags["Orientation"], tags["InterColorProfile"]) == ("Maker", 6, PROFILE)
@@ -221,7 +230,117 @@ def test_iptc_of_jpeg(tmp_path: Path) -> None:
     block = b"Photoshop 3.0\0" + first + b"8BIM\x04\x04\x01n\0\0\0\x06\x1c\x02\x05\0\x01A"
     segment = b"\xff\xed" + (len(block) + 2).to_bytes(2) + block
     (tmp_path / "a.jpg").write_bytes(data[:2] + segment + data[2:])
-    assert tags_of(copied(tmp_path / "a.jpg"))["IPTCNAA"] == b"\x1c\x02\x05\0\x01A"
+    assert tags_of(copied(tmp_path / "a.jpg", lossless=True))["IPTCNAA"] == b"\x1c\x02\x05\0\x01A"
+
+
+# -- JPEG ---------------------------------------------------------------------------------------------------
+
+
+def _with(path: Path, *segments: Segment) -> Path:
+    """Put segments before the pixels of a JPEG file."""
+    data = b"".join(struct.pack(">BBH", 0xFF, s.marker, len(s.data) + 2) + s.data for s in segments)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2] + data + whole[2:])
+    return path
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("quality", [1, 24, 75, 90, 100])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_jpeg_is_saved_as_finely(tmp_path: Path, mode: str, quality: int, subsampling: int) -> None:
+    """Tables of the standard are found again, and colours are halved only where they were."""
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(pixels()).convert(mode).save(path, quality=quality, subsampling=subsampling)
+    assert jpeg_settings(open_scan(path).segments) == (quality, subsampling == 2 and mode == "RGB")
+    with PIL.Image.open(path) as before, PIL.Image.open(copied(path)) as after:
+        assert (after.format, after.mode, after.size) == ("JPEG", mode, before.size)
+        assert [list(table) for table in after.quantization.values()] == [  # type: ignore[attr-defined]
+            list(table)
+            for table in before.quantization.values()  # type: ignore[attr-defined]
+        ]
+        assert np.abs(np.asarray(after, np.int32) - np.asarray(before)).mean() < 2
+
+
+def test_other_tables_are_no_coarser(tmp_path: Path) -> None:
+    """Where a program has tables of its own, no step of the new file is larger than the old one's."""
+    PIL.Image.fromarray(pixels()).save(
+        tmp_path / "a.jpg", qtables=[list(range(3, 67)), list(range(70, 6, -1))]
+    )
+    wanted = steps(open_scan(tmp_path / "a.jpg").segments)
+    have = steps(open_scan(copied(tmp_path / "a.jpg")).segments)
+    assert (np.array(have) <= np.array(wanted)).all()
+    assert jpeg_settings(open_scan(tmp_path / "a.jpg").segments)[0] < 100
+
+
+def test_metadata_of_jpeg_stay(tmp_path: Path) -> None:
+    """Profile, EXIF, GPS, size of a px, XMP, IPTC and comments stay; the file says what it is."""
+    picture = PIL.Image.fromarray(pixels())
+    block = exif(6)
+    block[270] = "A panel, 1640"
+    profile = PROFILE + bytes(70_000)  # of two segments
+    picture.save(tmp_path / "a.jpg", exif=block, icc_profile=profile, xmp=XMP, dpi=(300, 300), comment=b"old")
+    iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x06\x1c\x02\x05\0\x01A"
+    _with(tmp_path / "a.jpg", Segment(0xED, iptc))
+    assert left_out(tmp_path / "a.jpg") == ()
+    copy = copied(tmp_path / "a.jpg")
+    with PIL.Image.open(copy) as found:
+        info, tags = found.info, found.getexif()
+        assert (info["icc_profile"], info["dpi"], info["comment"]) == (profile, (300, 300), b"old")
+        assert info["photoshop"][0x0404] == b"\x1c\x02\x05\0\x01A"
+        assert b'dc:creator="Ada"' in info["xmp"]
+        assert b'filledPixels="12"' in info["xmp"]
+        assert (tags[271], tags[274], tags[315]) == ("Maker", 6, "Ada")
+        assert tags[270] == f"{NOTES.statement}\n\nDescription of the original: A panel, 1640"
+        assert re.fullmatch(r"craqbench \S+ \(virtual restoration\)", tags[305])
+        assert tags.get_ifd(0x8769)[0x829A] == (1, 200)
+        assert tags.get_ifd(0x8825)[1] == "N"
+    assert is_ours(copy)
+    assert not is_ours(tmp_path / "a.jpg")
+
+
+def test_what_makers_wrote_stays_where_it_is(tmp_path: Path) -> None:
+    """An EXIF block is added to, not written anew: notes of makers point at places in it."""
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(pixels()).save(path, exif=exif())
+    (before,) = (s.data for s in open_scan(path).segments if s.data.startswith(EXIF))
+    (after,) = (s.data for s in open_scan(copied(path)).segments if s.data.startswith(EXIF))
+    assert after[14 : len(before)] == before[14:]
+
+
+def test_a_jpeg_that_says_nothing(tmp_path: Path) -> None:
+    """No size of a px, profile or orientation is invented; that it is a restoration is said all the same."""
+    PIL.Image.fromarray(pixels()).save(tmp_path / "a.jpg")
+    with PIL.Image.open(copied(tmp_path / "a.jpg")) as found:
+        assert found.info["jfif_unit"] == 0
+        assert set(found.getexif()) == {270, 305}
+        assert "icc_profile" not in found.info
+
+
+def test_colours_of_adobe(tmp_path: Path) -> None:
+    """A file of RGB as such, which its Adobe segment tells, comes out in its colours."""
+    PIL.Image.fromarray(pixels()).save(tmp_path / "a.jpg", keep_rgb=True, quality=95)
+    with PIL.Image.open(tmp_path / "a.jpg") as before, PIL.Image.open(copied(tmp_path / "a.jpg")) as after:
+        assert np.abs(np.asarray(after, np.int32) - np.asarray(before)).max() < 12
+
+
+def test_what_no_jpeg_can_carry(tmp_path: Path) -> None:
+    """Credentials, further pictures, damaged or overfull blocks are left out, and told."""
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(pixels()).save(path)
+    plain = path.read_bytes()
+    full = b"II*\0\x08\0\0\0" + bytes(6) + bytes(65_400)
+    for segment, words in (
+        (Segment(0xEB, b"JP\0\1c2pa"), "content credentials"),
+        (Segment(0xE2, b"MPF\0rest"), "further pictures"),
+        (Segment(0xE1, EXIF + b"none"), "an EXIF block that is damaged"),
+        (Segment(0xE1, EXIF + full), "an EXIF block that has no room for more"),
+        (Segment(0xE1, JPEG_XMP + b"none"), "an XMP packet that is damaged"),
+        (Segment(0xE1, JPEG_XMP + XMP + b" " * 65_200), "an XMP packet that has no room for more"),
+    ):
+        path.write_bytes(plain)
+        (told,) = left_out(_with(path, segment))
+        assert told.startswith(words)
+        assert is_ours(copied(path))
 
 
 # -- PNG ----------------------------------------------------------------------------------------------------

@@ -74,7 +74,8 @@ def test_somebody_tidies_up_at_the_worst_moment(
 ) -> None:
     """Leftovers are removed before the file is locked, at its renaming, or after: it is still written."""
     path, place = tmp_path / "a", Path if moment == "replace" else storage
-    real, tidied = getattr(place, moment), []
+    real = getattr(place, moment)
+    tidied: list[str] = []
 
     def first_tidy(*arguments: Any) -> Any:
         if not tidied:

@@ -130,9 +130,9 @@ def test_the_readme_tells_it_all() -> None:
 
 
 def test_progress_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """Loss, IoU once there is one, images per second and the time left."""
-    assert spelt(State(1, 9, 0.5, -1, 20, 75)) == "loss 0.5000, 20.0 images/s, 1:15 left"
-    assert spelt(State(1, 9, 0.5, 0.25, 20, 75)) == "loss 0.5000, IoU 0.250, 20.0 images/s, 1:15 left"
+    """Loss, the validation once there is one, images per second and the time left."""
+    assert spelt(State(1, 9, 0.5, "", 20, 75)) == "loss 0.5000, 20.0 images/s, 1:15 left"
+    assert spelt(State(1, 9, 0.5, "IoU 0.250", 20, 75)) == "loss 0.5000, IoU 0.250, 20.0 images/s, 1:15 left"
     with Bar() as bar:
-        bar.show(State(9, 9, 0.5, 0.25, 20, 0))
+        bar.show(State(9, 9, 0.5, "", 20, 0))
     assert "training: 9 of 9 steps" in capsys.readouterr().err

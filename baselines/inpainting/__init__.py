@@ -13,7 +13,8 @@
 | `mtm` | `mtm` | modified trimmed mean (paper A), from the edge of a crack inwards |
 | `diffusion` | `diffusion` | anisotropic diffusion (paper A, eq. 5) |
 | `telea`, `navier_stokes` | `opencv` | OpenCV's two, as peers |
-| `unet_inpaint`, `unet_inpaint_large`, `ur_net` | `unet` | paper B's, a larger one, a residual one |
+| `unet_inpaint`, `ur_net` | `unet` | paper B's, and with residual blocks |
+| `unet_inpaint_large`, `unet_inpaint_small` | the same | ours: they add detail to a smooth filling |
 | `partial_conv`, `shift_net`, `gan_unet` | the same | three more U-Nets, one a stand-in |
 | `lama` | `lama`, `lama_network`, `torchscript` | LaMa with its public weights |
 | `photo_restoration` | the same, `photo_restoration_network` | Bringing Old Photos Back to Life |

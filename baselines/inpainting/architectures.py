@@ -66,6 +66,12 @@ INPAINTING: Mapping[str, InpaintingArchitecture] = {
             "baselines.inpainting.unet:UNetInpaintLarge",
         ),
         InpaintingArchitecture(
+            "unet_inpaint_small",
+            "the larger one with fewer channels, ours",
+            f"{_PAPER_B}, sec. 2.3, changed and narrowed for craqbench",
+            "baselines.inpainting.unet:UNetInpaintSmall",
+        ),
+        InpaintingArchitecture(
             "ur_net",
             "the first with residual blocks, after UR-Net",
             "UR-Net, Applied Sciences 14 (21), 10005, 2024 (for segmentation), as named in paper B",

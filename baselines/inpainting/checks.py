@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from baselines.protocols import Image, Inpainter, Mask, MethodError, checked_image
 
-__all__ = ["Values", "checked_fill", "checked_mask", "painted"]
+__all__ = ["Values", "checked_fill", "checked_mask", "fitting_mask", "painted"]
 
 Values = npt.NDArray[np.float64]
 """(n, 3) float64, RGB, 0-255: the n masked px in raster order, as ``image[mask]`` has them."""
@@ -21,7 +21,11 @@ def checked_mask(mask: Mask, image: Image) -> Mask:
     ValueError
         If `image` is not (H, W, 3) uint8, `mask` is not (H, W) bool, or no px outside the mask is left.
     """
-    shape = checked_image(image).shape[:2]
+    return fitting_mask(mask, checked_image(image).shape[:2])
+
+
+def fitting_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return `mask` if a picture of (height, width) `shape` can be filled in it; errors as `checked_mask`."""
     if mask.shape != shape or mask.dtype != np.bool_:
         raise ValueError(f"expected a mask of shape {shape} and type bool. Got {mask.shape} {mask.dtype}")
     if mask.all():

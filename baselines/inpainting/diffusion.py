@@ -28,7 +28,7 @@ import numpy.typing as npt
 from baselines.inpainting.checks import Values, painted
 from baselines.inpainting.mtm import PAPER_CARD, trimmed_means
 from baselines.inpainting.surroundings import Rows, survey
-from baselines.protocols import Card, Image, Mask
+from baselines.protocols import Card, Image, Mask, checked_image
 from baselines.settings import between, check, one_of
 
 __all__ = ["Diffusion"]
@@ -68,10 +68,12 @@ class Diffusion:
 
     def fill(self, image: Image, mask: Mask) -> Image:
         """Fill (H, W, 3) uint8 RGB where (H, W) bool is True; errors as for `values`."""
-        return painted(image, mask, self.values(image, mask))
+        return painted(checked_image(image), mask, self.values(image, mask))
 
-    def values(self, image: Image, mask: Mask) -> Values:
+    def values(self, image: Image | Values, mask: Mask) -> Values:
         """Return the values of the masked px before rounding: (n, 3) float64, in raster order.
+
+        The image may be real, too: (H, W, 3) float64, 0-255, for pictures of more than 8 bits.
 
         Raises
         ------

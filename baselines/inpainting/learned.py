@@ -20,11 +20,11 @@ from baselines.inpainting.checks import Values, checked_mask, painted
 from baselines.learned import needs_torch
 from baselines.protocols import Card, Image, Mask
 from baselines.tiles import least_tile, round_up, spans
-from baselines.weight_files import WeightsError, read_card, read_header
+from baselines.weight_files import INPAINT, WeightsError, read_card, read_header
 from baselines.weight_hub import find_weights
 
 if TYPE_CHECKING:
-    from baselines.inpainting.networks import Filler
+    from baselines.inpainting.networks import Filler, InpaintingNetwork
 
 __all__ = [
     "GanUNet",
@@ -33,6 +33,7 @@ __all__ = [
     "ShiftNet",
     "UNetInpaint",
     "UNetInpaintLarge",
+    "UNetInpaintSmall",
     "URNet",
     "checked_tile",
     "fill_in_tiles",
@@ -58,10 +59,14 @@ Fill = Callable[[Image, Mask], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedInpainter:
-    """An inpainting network with its weights; a subclass gives it its name.
+    """An inpainting network with its weights; a subclass gives it its name and, elsewhere, its network.
 
     Attributes
     ----------
+    name
+        What tables and cards call it.
+    reference
+        The paper or page that describes the network.
     weights
         None for the weights of this package, a safetensors file with its card beside it, or
         ``ORG/NAME@REVISION[:FILE][#SHA256]`` on the Hub.
@@ -90,6 +95,7 @@ class LearnedInpainter:
     """
 
     name: ClassVar[str] = ""
+    reference: ClassVar[str] = "unpublished"
 
     weights: str | None = None
     device: str = "auto"
@@ -111,10 +117,26 @@ class LearnedInpainter:
         object.__setattr__(self, "device", str(filler.device))
         object.__setattr__(self, "precision", filler.precision)
 
+    @classmethod
+    def network(cls, **settings: Any) -> InpaintingNetwork:
+        """Make the network with fresh weights.
+
+        Parameters
+        ----------
+        settings
+            ``base`` if one is asked for, and the network's own switches.
+
+        Raises
+        ------
+        ValueError
+            If it has no such setting.
+        """
+        return make_inpainting_network(cls.name, **settings)
+
     @cached_property
     def path(self) -> Path:
         """The file of weights."""
-        return find_weights(self.name, self.weights)
+        return find_weights(self.name, self.weights, task=INPAINT)
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -138,7 +160,7 @@ class LearnedInpainter:
         return Card(
             training_data=self.facts["data"],
             licence=self.facts["licence"],
-            reference=INPAINTING[self.name].reference,
+            reference=self.reference,
             weights=self.facts["sha256"],
         )
 
@@ -170,7 +192,7 @@ class LearnedInpainter:
             raise ValueError(f"precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
         device = find_device(self.device)
         with torch.random.fork_rng(devices=[]):  # first weights, drawn to be replaced
-            network = make_inpainting_network(self.name, **self.facts["switches"])
+            network = self.network(**self.facts["switches"])
         network.critic = None
         load_into(network, without_critic(load_tensors(self.path)), str(self.path))
         precision = best_precision(device) if self.precision == "auto" else self.precision
@@ -179,13 +201,16 @@ class LearnedInpainter:
 
 def _inpainter_of(name: str) -> type[LearnedInpainter]:
     """Return the class of a network's inpainter; it is called as the class of the network is."""
-    module, _, called = INPAINTING[name].target.partition(":")
-    text = f"{INPAINTING[name].summary}, see `{module}`."
-    return type(called, (LearnedInpainter,), {"name": name, "__doc__": text, "__module__": __name__})
+    known = INPAINTING[name]
+    module, _, called = known.target.partition(":")
+    text = f"{known.summary}, see `{module}`."
+    own = {"name": name, "reference": known.reference, "__doc__": text, "__module__": __name__}
+    return type(called, (LearnedInpainter,), own)
 
 
 UNetInpaint = _inpainter_of("unet_inpaint")
 UNetInpaintLarge = _inpainter_of("unet_inpaint_large")
+UNetInpaintSmall = _inpainter_of("unet_inpaint_small")
 URNet = _inpainter_of("ur_net")
 PartialConv = _inpainter_of("partial_conv")
 ShiftNet = _inpainter_of("shift_net")

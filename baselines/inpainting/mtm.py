@@ -18,7 +18,7 @@ import numpy as np
 
 from baselines.inpainting.checks import Values, painted
 from baselines.inpainting.surroundings import Rows, Surroundings, survey
-from baselines.protocols import Card, Image, Mask
+from baselines.protocols import Card, Image, Mask, checked_image
 
 __all__ = ["PAPER_CARD", "Mtm", "trimmed_means"]
 
@@ -40,10 +40,12 @@ class Mtm:
 
     def fill(self, image: Image, mask: Mask) -> Image:
         """Fill (H, W, 3) uint8 RGB where (H, W) bool is True; errors as for `values`."""
-        return painted(image, mask, self.values(image, mask))
+        return painted(checked_image(image), mask, self.values(image, mask))
 
-    def values(self, image: Image, mask: Mask) -> Values:
+    def values(self, image: Image | Values, mask: Mask) -> Values:
         """Return the values of the masked px before rounding: (n, 3) float64, in raster order.
+
+        The image may be real, too: (H, W, 3) float64, 0-255, for pictures of more than 8 bits.
 
         Raises
         ------

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from baselines.inpainting.checks import checked_mask
-from baselines.protocols import Image, Mask
+from baselines.inpainting.checks import Values, fitting_mask
+from baselines.protocols import Image, Mask, checked_image
 
 __all__ = ["STEPS", "Colours", "Rows", "Surroundings", "survey"]
 
 Rows = npt.NDArray[np.intp]
 
-Colours = npt.NDArray[np.uint8]
-"""(m, 3) uint8 RGB."""
+Colours = npt.NDArray[np.uint8] | Values
+"""(m, 3) RGB."""
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 """(dy, dx) to the neighbours: N, S, W, E, then the diagonal ones."""
@@ -28,7 +28,7 @@ class Surroundings(NamedTuple):
     Attributes
     ----------
     colours
-        (m, 3) uint8 what the picture shows there.
+        (m, 3) what the picture shows there, of its type.
     neighbours
         (8, n) the rows of the neighbours of the masked px, as `STEPS` has them; one beyond the frame is
         replaced by the px itself.
@@ -38,13 +38,13 @@ class Surroundings(NamedTuple):
     neighbours: Rows
 
 
-def survey(image: Image, mask: Mask) -> Surroundings:
+def survey(image: Image | Values, mask: Mask) -> Surroundings:
     """Make the table of the masked px in raster order.
 
     Parameters
     ----------
     image
-        (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8 RGB, or float64 for pictures of more than 8 bits.
     mask
         (H, W) bool.
 
@@ -53,7 +53,9 @@ def survey(image: Image, mask: Mask) -> Surroundings:
     ValueError
         If `image` or `mask` is none, or the mask covers all of the image.
     """
-    height, width = checked_mask(mask, image).shape
+    if image.dtype != np.float64 or image.ndim != 3 or image.shape[2] != 3:
+        image = checked_image(cast("Image", image))
+    height, width = fitting_mask(mask, image.shape[:2]).shape
     masked = np.flatnonzero(mask)
     near = cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
     places = np.concatenate((masked, np.flatnonzero(near & ~mask)))

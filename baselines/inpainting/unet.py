@@ -1,4 +1,4 @@
-"""U-Nets that fill: `unet_inpaint` of paper B (sec. 2.3), `unet_inpaint_large`, and `ur_net`.
+"""U-Nets that fill: `unet_inpaint` of paper B (sec. 2.3), two siblings of it, and `ur_net`.
 
 Paper B draws 64 x 64 x 3 in, two convolutions of 64 channels, max pooling, two of 128, max pooling, two of
 256 at 16 x 16, transposed convolutions with skips on the way up, and 64 x 64 x 3 out. It is silent on the
@@ -9,7 +9,7 @@ The larger sibling, ours, differs in what it is asked. It begins with a smooth f
 down a pyramid, and holes are filled from the next coarser level), sees that in standard deviations from the
 mean of its surroundings, so that a dark passage looks like a bright one, and says what is to be added to it,
 in the same unit. It has a level more, is trained on 128 px, and its loss is that of the px which are used:
-those in the mask.
+those in the mask. `unet_inpaint_small` is the larger sibling with fewer channels.
 
 UR-Net (Liu et al., Applied Sciences 14, 10005, 2024) is a U-Net for colour segmentation with residual blocks
 "improved" in a way that its abstract does not tell. Here: two 3 x 3 convolutions with batch norm beside a 1 x
@@ -30,7 +30,7 @@ from baselines.networks import Habits
 from baselines.normalisation import CELL, standardised
 from baselines.unet import double_convolution
 
-__all__ = ["UNetInpaint", "UNetInpaintLarge", "URNet", "smooth_filling"]
+__all__ = ["UNetInpaint", "UNetInpaintLarge", "UNetInpaintSmall", "URNet", "smooth_filling"]
 
 _WINDOW = 5
 """Cells of the window of local contrast: 40 px."""
@@ -121,6 +121,15 @@ class UNetInpaintLarge(UNetInpaint):
     def loss(self, filled: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Return L1 in the mask; see `InpaintingNetwork.loss`."""
         return masked_l1(filled, target, mask)
+
+
+class UNetInpaintSmall(UNetInpaintLarge):
+    """The larger sibling with fewer channels, 0.6 M parameters; see the module."""
+
+    habits = Habits(batch=8, crop=128)
+
+    def __init__(self, *, widths: tuple[int, ...] = (24, 48, 80, 112)) -> None:
+        super().__init__(widths=widths)
 
 
 class URNet(UNetInpaint):

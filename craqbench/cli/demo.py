@@ -1,4 +1,4 @@
-"""Make a small dataset, verify it and draw it; score our detectors, and write a report of what they find.
+"""Make a small dataset, verify it and draw it; score our detectors, and write a report; restore a painting.
 
 All on procedural canvases: no network, no data of others. Learned detectors take part where there is torch.
 """
@@ -22,11 +22,15 @@ from craqbench.cli.preview import dataset_sheet
 from craqbench.cli.report import command_line
 from craqbench.cli.terminal import program, spell_seconds, table, watch
 from craqbench.cli.verify import verify_and_report
+from craqbench.codecs import encode_image, encode_mask
 from craqbench.comparison import compare
 from craqbench.configuration import Config
+from craqbench.dataset import read_rows
 from craqbench.evaluation import Options, evaluate
 from craqbench.generation import generate
 from craqbench.report import write_report
+from craqbench.restoration_settings import Settings
+from craqbench.storage import write_file
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +41,8 @@ ON_SHEET = 12
 SET = "synthetic,n=12"
 CLASSICAL = ("tophat", "grassfire", "ridge")
 SANITY = ("none",)
+TYPICAL = 0.06
+"""Share of cracks in the painting that is restored, or as near to it as there is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         learned, left_out = _learned()
         count = len(CLASSICAL + learned)
         report = _evaluate((*CLASSICAL, *learned, *SANITY), arguments.out, arguments.workers)
+        page = _restore(dataset, arguments.out / "restored")
         print(f"\nDone in {spell_seconds(time.monotonic() - start)}. Look at")
         print(f"  {sheet}: clean paintings, the masks of their cracks, the paintings with the cracks;")
-        print(f"  {report}, in a browser: what {count} detectors find, and where they fail.")
+        print(f"  {report}, in a browser: what {count} detectors find, and where they fail;")
+        print(f"  {page}, too: a painting before and after its cracks were filled.")
         if left_out:
             print(f"\n{left_out}")
         _say_what_next(dataset, can_detect=bool(learned))
@@ -93,9 +101,25 @@ def _evaluate(methods: Sequence[str], out: Path, workers: int) -> Path:
     return report
 
 
+def _restore(dataset: Path, out: Path) -> Path:
+    """Fill the cracks of a painting, given their mask, and return the page."""
+    from craqbench.restoration import refuse_failures, restore  # noqa: PLC0415  --help needs no libvips
+
+    row = min(read_rows(dataset), key=lambda row: abs(float(row.mask.mean()) - TYPICAL))
+    painting, mask = out / "painting.png", out / "masks" / "painting.png"
+    write_file(painting, encode_image(row.damaged, "png"))
+    write_file(mask, encode_mask(row.mask))
+    with watch() as progress:
+        made = restore([painting], out, Settings(mask=mask, dilate=1), redo=True, progress=progress)
+    refuse_failures(made)
+    return made.done[0].files.page
+
+
 def _say_what_next(dataset: Path, *, can_detect: bool) -> None:
     craqbench, folder = program(), shlex.quote(str(dataset))
-    own = (f"{craqbench} detect PAINTING.jpg", "the cracks of a painting of your own")
+    own = [(f"{craqbench} detect PAINTING.jpg", "the cracks of a painting of your own")] if can_detect else []
+    method = "" if can_detect else " --method ridge"
+    filled = (f"{craqbench} restore{method} PAINTING.jpg", "a painting of your own with its cracks filled")
     print("\nWhat to do next:")
     table(
         ("type", "to get"),
@@ -107,7 +131,8 @@ def _say_what_next(dataset: Path, *, can_detect: bool) -> None:
                 f"{craqbench} evaluate --set synthetic --method package.module:Class",
                 "your own detector scored",
             ),
-            *([own] if can_detect else []),
+            *own,
+            filled,
             (f"{craqbench} generate --n 2000 --source FOLDER", "a dataset on your own paintings"),
             (f"datasets.load_dataset({str(dataset)!r})", "the same rows in Python"),
         ],

@@ -2,10 +2,10 @@
 
 Give image files (TIFF, also BigTIFF and pyramids, PNG, JPEG, WebP; 8 or 16 bits) or folders of such. For
 each, --out gets NAME-restored (format, depth, colour profile, resolution and EXIF as the original; TIFF in
-place of JPEG and WebP, which would change every pixel), NAME-mask.png (white: what was filled),
-NAME-before-after.html, and NAME-restored.json: what was changed, by what, how many pixels. Outside the mask
-every pixel is that of the original. The files themselves say that they are virtual restorations; originals
-are never written to.
+place of WebP), NAME-mask.png (white: what was filled), NAME-before-after.html, and NAME-restored.json: what
+was changed, by what, how many pixels. Outside the mask every pixel is that of the original; but a JPEG file
+changes when it is saved again, by how much is told, and with --lossless it becomes a TIFF file. The files
+themselves say that they are virtual restorations; originals are never written to.
 
 Cracks are found by --method, as `craqbench detect` finds them; or --mask gives a picture of the same size,
 white where to fill on black, or a folder of such called NAME-mask.png. Look at the mask before you trust the
@@ -24,7 +24,7 @@ from craqbench.cli.parsing import one_of, some_path, some_text, whole
 from craqbench.cli.terminal import note, plural, spell_seconds, table, watch
 from craqbench.errors import UsageError
 from craqbench.evaluation_methods import DEVICES
-from craqbench.restoration import Settings, refuse_failures, restore
+from craqbench.restoration_settings import Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pyramid", action="store_true", help="write pyramidal, tiled TIFF files for viewers"
     )
     parser.add_argument(
+        "--lossless",
+        action="store_true",
+        help="write TIFF in place of JPEG, so that no pixel outside the mask changes",
+    )
+    parser.add_argument(
         "--redo", action="store_true", help="make again what is there, whatever its settings were"
     )
     parser.add_argument(
@@ -93,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Restore, show what was done, and say what failed."""
     if arguments.mask and arguments.method:
         raise UsageError(f"--mask {arguments.mask} and --method {arguments.method}: expected one of them")
+    from craqbench.restoration import refuse_failures, restore  # noqa: PLC0415  --help needs no libvips
+
     settings = Settings(
         method=arguments.method or Settings.method,
         mask=arguments.mask,
@@ -101,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         device=arguments.device,
         pyramid=arguments.pyramid,
+        lossless=arguments.lossless,
     )
     with watch() as progress:
         found = restore(arguments.images, arguments.out, settings, redo=arguments.redo, progress=progress)

@@ -1,4 +1,4 @@
-"""Train a detector on synthetic cracks alone, made while it learns.
+"""Train a network on synthetic cracks alone, made while it learns: to find them, or (--task inpaint) to fill.
 
 Run the same command again after an interruption of any kind (or `craqbench train --resume DIR`): it goes on
 from its last checkpoint, and does the very same steps. The weights, their card, tables, pictures and
@@ -22,26 +22,37 @@ from craqbench.cli.terminal import note, plural, program, spell_seconds, watch
 from craqbench.cli.train_progress import Bar
 from craqbench.configuration import parse_size
 from craqbench.errors import UsageError
-from craqbench.training_options import Execution, TrainingOptions, options_of_run
+from craqbench.training_options import DETECT, INPAINT, Execution, TrainingOptions, options_of_run
 from generators.framing import FITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from craqbench.training import Trained
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
-SWITCHES = ("lora", "guide", "mask_loss", "detector_channel")
+SWITCHES = {DETECT: ("lora", "guide", "mask_loss", "detector_channel"), INPAINT: ("mask_channel",)}
+"""What may be left out of some networks, by task."""
+
+EXAMPLES = {DETECT: "craqnet", INPAINT: "unet_inpaint"}
+OTHERS = {DETECT: INPAINT, INPAINT: DETECT}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
+        "--task",
+        type=one_of(DETECT, INPAINT),
+        default=DETECT,
+        metavar=f"{DETECT}|{INPAINT}",
+        help="find cracks, or fill them",
+    )
+    parser.add_argument(
         "--method",
         type=some_text,
         metavar="NAME|package.module:Class",
-        help="which network, such as craqnet, or one of your own",
+        help="which network, such as craqnet (to fill: unet_inpaint), or one of your own",
     )
     choices.add_recipe_options(parser)
     _add_data_options(parser)
@@ -100,7 +111,7 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
         "--epoch", type=whole(1), metavar="STEPS", help="steps between validations (default: a twentieth)"
     )
     parser.add_argument(
-        "--patience", type=whole(0), default=0, metavar="EPOCHS", help="end without a better IoU; 0: never"
+        "--patience", type=whole(0), default=0, metavar="EPOCHS", help="end without a better one; 0: never"
     )
     parser.add_argument(
         "--validation", type=whole(1), default=96, metavar="N", help="triplets to validate on"
@@ -115,13 +126,16 @@ def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--classes", type=whole(2), default=2, metavar="2|3", help="3 tells paint loss apart")
+    parser.add_argument(
+        "--classes", type=whole(2), metavar="2|3", help="3 tells paint loss apart (default: 2)"
+    )
     parser.add_argument("--base", type=some_text, metavar="NAME", help="weights of the encoder to begin with")
-    for name in SWITCHES:
-        spelt = name.replace("_", "-")
-        parser.add_argument(
-            f"--no-{spelt}", action="store_true", help=f"leave out the {spelt.replace('-', ' ')}"
-        )
+    for name in (*SWITCHES[DETECT], *SWITCHES[INPAINT]):
+        parser.add_argument(_flag(name), action="store_true", help=f"leave out the {name.replace('_', ' ')}")
+
+
+def _flag(switch: str) -> str:
+    return f"--no-{switch.replace('_', '-')}"
 
 
 def _add_execution_options(parser: argparse.ArgumentParser) -> None:
@@ -203,7 +217,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with watch() as progress, Bar() as bar, _warnings_in_a_line():
         trained = train(options, out, execution, report=bar.show, progress=progress)
-    _show(trained, options.method, out)
+    _show(trained, options, out)
     return 0
 
 
@@ -220,11 +234,14 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 
 def _read_options(arguments: argparse.Namespace) -> TrainingOptions:
+    task = arguments.task
     if arguments.method is None:
-        raise UsageError("--method: expected the name of a network, such as craqnet")
-    _check_method(arguments.method)
+        raise UsageError(f"--method: expected the name of a network, such as {EXAMPLES[task]}")
+    _check_method(arguments.method, task)
+    _check_switches(arguments)
     return TrainingOptions(
         method=arguments.method,
+        task=task,
         recipe=choices.read_recipe(arguments),
         source=choices.read_source(arguments),
         data=None if arguments.data is None else str(arguments.data),
@@ -232,9 +249,9 @@ def _read_options(arguments: argparse.Namespace) -> TrainingOptions:
         batch=arguments.batch,
         crop=arguments.crop,
         seed=arguments.seed,
-        classes=arguments.classes,
+        classes=arguments.classes or 2,
         base=arguments.base,
-        switches={name: False for name in SWITCHES if getattr(arguments, f"no_{name}")},
+        switches={name: False for name in SWITCHES[task] if getattr(arguments, f"no_{name}")},
         lr=arguments.lr,
         final_lr=arguments.final_lr,
         size=arguments.size,
@@ -247,27 +264,56 @@ def _read_options(arguments: argparse.Namespace) -> TrainingOptions:
     )
 
 
-def _check_method(name: str) -> None:
+def _networks(task: str) -> Collection[str]:
     from baselines.architectures import ARCHITECTURES  # noqa: PLC0415  --help needs none
+    from baselines.inpainting.architectures import INPAINTING  # noqa: PLC0415  the same
 
-    if ":" not in name and name not in ARCHITECTURES:
-        hint = nearest(name, ARCHITECTURES) or f"; expected one of {', '.join(ARCHITECTURES)}"
-        raise UsageError(f"unknown network {name!r}{hint}")
+    return INPAINTING if task == INPAINT else ARCHITECTURES
 
 
-def _show(trained: Trained, method: str, out: Path) -> None:
+def _check_method(name: str, task: str) -> None:
+    known, other = _networks(task), OTHERS[task]
+    if ":" in name or name in known:
+        return
+    if name in _networks(other):
+        raise UsageError(f"network {name!r} is not for --task {task}: expected --task {other}")
+    hint = nearest(name, known) or f"; expected one of {', '.join(known)}"
+    raise UsageError(f"unknown network {name!r}{hint}")
+
+
+def _check_switches(arguments: argparse.Namespace) -> None:
+    """Refuse what only networks of another task have."""
+    task, other = arguments.task, OTHERS[arguments.task]
+    given = [_flag(name) for name in SWITCHES[other] if getattr(arguments, f"no_{name}")]
+    if task == INPAINT and arguments.classes is not None:
+        given.insert(0, "--classes")
+    if given:
+        raise UsageError(f"{given[0]} is of no use with --task {task}: expected it with --task {other} only")
+
+
+def _show(trained: Trained, options: TrainingOptions, out: Path) -> None:
     reason = {
         "finished": "all steps done",
         "patience": "it no longer became better",
         "minutes": "time is up; run the command again to go on",
     }[trained.ended]
-    best, weights = trained.best, shlex.quote(str(trained.weights))
+    weights = shlex.quote(str(trained.weights))
     print(f"\nrun           {out}")
     print(f"steps         {trained.step:,} of {trained.steps:,}: {reason}")
     print(f"time          {spell_seconds(trained.seconds)}")
-    print(
-        f"validation    IoU {best.iou:.4f}, F1 {best.f1:.4f} at threshold {best.threshold:.3f}, synthetic "
-        f"cracks (after {plural(trained.best_step, 'step')})"
-    )
+    print(f"validation    {_validated(trained)} (after {plural(trained.best_step, 'step')})")
+    for name, found in trained.peers.items():
+        print(f"{name:13} PSNR {found['psnr']:.2f} dB, MAE {found['mae']:.2f}, the same pictures")
     print(f"weights       {trained.weights}")
-    print(f"\nnext: {program()} evaluate --set nga-val --method {method},weights={weights}")
+    if options.task == INPAINT:
+        print(f"\nnext: {program()} restore PAINTING --mask MASK --fill {options.method},weights={weights}")
+    else:
+        print(f"\nnext: {program()} evaluate --set nga-val --method {options.method},weights={weights}")
+
+
+def _validated(trained: Trained) -> str:
+    found = trained.best._asdict()
+    if "iou" in found:
+        iou, f1, threshold = found["iou"], found["f1"], found["threshold"]
+        return f"IoU {iou:.4f}, F1 {f1:.4f} at threshold {threshold:.3f}, synthetic cracks"
+    return f"PSNR {found['psnr']:.2f} dB, MAE {found['mae']:.2f} of 255 in the masks of synthetic cracks"

@@ -18,7 +18,7 @@ __all__ = ["Bar"]
 
 
 class Bar:
-    """Shows steps, loss, IoU, images per second and the time left."""
+    """Shows steps, loss, the last validation, images per second and the time left."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
@@ -61,6 +61,8 @@ class Bar:
 
 
 def spelt(state: State) -> str:
-    """Spell a state: loss, IoU if there is one yet, images per second, time left."""
-    iou = f", IoU {state.iou:.3f}" if state.iou >= 0 else ""
-    return f"loss {state.loss:.4f}{iou}, {state.rate:,.1f} images/s, {spell_seconds(state.seconds_left)} left"
+    """Spell a state: loss, the last validation if there is one yet, images per second, time left."""
+    told = f", {state.told}" if state.told else ""
+    return (
+        f"loss {state.loss:.4f}{told}, {state.rate:,.1f} images/s, {spell_seconds(state.seconds_left)} left"
+    )
