@@ -9,22 +9,17 @@ CraqNet(weights=None, device='cpu', flips=4, precision='bfloat16', tile=1664)
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import multiprocessing
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from baselines.architectures import ARCHITECTURES, make_network
-from baselines.protocols import Card, ClassScores, Image, Scores
+from baselines.protocols import ClassScores, Image, Scores
 from baselines.tiles import TILE
-from baselines.weight_files import INPAINT, WeightsError, read_card, read_header
-from baselines.weight_hub import find_weights
+from baselines.trained import Trained, needs_torch
 
 if TYPE_CHECKING:
     from baselines.inference import Runner
@@ -34,7 +29,6 @@ __all__ = [
     "CraqNet",
     "LearnedDetector",
     "McDm",
-    "MissingError",
     "ResUNet",
     "ResUNetSmall",
     "SegFormer",
@@ -42,51 +36,14 @@ __all__ = [
     "UNet",
     "UNetClassic",
     "UNetSmall",
-    "missing_libraries",
-    "needs_torch",
 ]
 
 OWN_BASE = "craqbench"
 """The base whose encoder comes with this package, so that weights trained upon it may leave it out."""
 
-_NEEDED = ("torch", "safetensors", "transformers", "peft", "segmentation_models_pytorch")
-_OPTIONAL = (*_NEEDED, "torchvision", "timm")  # those of the former, too
-
-
-def missing_libraries() -> list[str]:
-    """Return what of the extra ``models`` is not installed, without loading any of it."""
-    return [name for name in _NEEDED if not _is_installed(name)]
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # somebody keeps it from being imported
-        return False
-
-
-class MissingError(ValueError):
-    """A library that learned detectors need is not installed, or cannot be loaded."""
-
-
-@contextlib.contextmanager
-def needs_torch(name: str) -> Iterator[None]:
-    """Turn a missing library inside into a `MissingError` that says how to install it."""
-    try:
-        yield
-    except ImportError as error:
-        library = (error.name or "").partition(".")[0]
-        if library not in _OPTIONAL:
-            raise
-        if isinstance(error, ModuleNotFoundError):
-            told = "is not installed: pip install 'craqbench[models]'"
-        else:
-            told = f"cannot be loaded: {error}"
-        raise MissingError(f"method {name!r} needs {library}, which {told}") from error
-
 
 @dataclass(frozen=True, kw_only=True)
-class LearnedDetector:
+class LearnedDetector(Trained):
     """A network with its weights; a subclass gives it its name and, outside this package, its network.
 
     Attributes
@@ -123,10 +80,6 @@ class LearnedDetector:
     worker process, of which there are as many as cores, it is set to 1.
     """
 
-    name: ClassVar[str] = ""
-    reference: ClassVar[str] = "unpublished"
-
-    weights: str | None = None
     device: str = "auto"
     flips: int = 1
     precision: str = "auto"
@@ -162,43 +115,10 @@ class LearnedDetector:
         """
         return make_network(cls.name, **settings)
 
-    @cached_property
-    def path(self) -> Path:
-        """The file of weights."""
-        return find_weights(self.name, self.weights)
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """What the card of the weights says; see `baselines.weight_files.CARD_FIELDS`."""
-        read_header(self.path)
-        facts = read_card(self.path)
-        if facts.get("task") == INPAINT:
-            raise WeightsError(f"weights {self.path} are those of an inpainter: expected a detector's")
-        if facts["method"] != self.name:
-            raise WeightsError(
-                f"weights {self.path} are those of {facts['method']!r}: expected weights of {self.name!r}"
-            )
-        return facts
-
-    @property
-    def version(self) -> str:
-        """That of the weights, and the beginning of their digest."""
-        return f"{self.facts['version']}+{self.facts['sha256'][:8]}"
-
     @property
     def threshold(self) -> float:
         """As the card says: chosen on synthetic cracks."""
         return float(self.facts["threshold"])
-
-    @property
-    def card(self) -> Card:
-        """Where the weights come from."""
-        return Card(
-            training_data=self.facts["data"],
-            licence=self.facts["licence"],
-            reference=self.reference,
-            weights=self.facts["sha256"],
-        )
 
     def predict(self, image: Image) -> Scores:
         """Return the probability of a crack: (H, W, 3) uint8 RGB to (H, W) float32 in [0, 1]."""

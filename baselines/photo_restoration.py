@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pictures
 
-from baselines.learned import needs_torch
 from baselines.protocols import Card, Image, Scores, checked_image
 from baselines.settings import one_of
 from baselines.tiles import round_up, spans
 from baselines.torch_checkpoints import read_checkpoint
+from baselines.trained import needs_torch
 from baselines.weight_files import WeightsError, digest
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from baselines.inpainting.checks import checked_fill
-from baselines.learned import needs_torch
 from baselines.protocols import Image, Inpainter, Mask, MethodError
+from baselines.trained import needs_torch
 from craqbench.annotations import Annotated, Item
 from craqbench.codecs import encode_image
 from craqbench.errors import AnnotationError, UsageError

@@ -19,8 +19,9 @@ import cv2
 from baselines.architectures import make_network
 from baselines.inpainting.architectures import make_inpainting_network
 from baselines.inpainting.learned import LearnedInpainter
-from baselines.learned import LearnedDetector, needs_torch
+from baselines.learned import LearnedDetector
 from baselines.networks import Segmenter
+from baselines.trained import needs_torch
 from baselines.training import Network, is_out_of_memory, seed_weights, use_threads
 from craqbench.errors import CraqbenchError, UsageError
 from craqbench.evaluation_methods import describe_hardware

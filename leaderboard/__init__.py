@@ -7,4 +7,7 @@
 | what was accepted, claimed, scored, flagged: files that are created once | `store`, `store_...` |
 | a submission of an installed method | `packaging`, `packaging_board`, `submission_writing` |
 | to a leaderboard on the network | `submission_sending` |
+| scores, where the hidden labels are | `scoring`, `scoring_...` |
+| the table: made there, read anywhere | `ranking`, `ranking_...` |
+| the page, and what programs ask of it | `app`, `app_...`, `space/` |
 """

@@ -140,6 +140,15 @@ class Scores:
         )
         return claim if self._create(claim.entry, _name("claim", claim.number), claim) else None
 
+    def running(self, accepted: Accepted) -> Claim | None:
+        """Return the claim of the worker that has not come back yet; None if there is none."""
+        self.store.files.look()
+        names = self._names(accepted.entry)
+        claims = sorted(name for name in names if name.startswith("claim-"))
+        if not claims or {RESULT, FAILED, claims[-1].replace("claim", "release")} & names:
+            return None
+        return self._read(Claim, accepted.entry, claims[-1:])[0]
+
     def finish(self, claim: Claim, result: bytes) -> bool:
         """Keep a result; False if there is one already, which stays."""
         return self.store.files.create(self._path(claim.entry, RESULT), result)

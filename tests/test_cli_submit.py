@@ -75,7 +75,7 @@ def test_from_a_method_to_an_entry(run: Any, tmp_path: Path) -> None:
         "board        synthetic-n-2 mixed-v1: detection, 2 images",
         "method       none, version 1",
     ]
-    assert "next: craqbench submit mine --to" in out
+    assert out.endswith("next: craqbench submit mine --to URL|FOLDER\n")
     code, out, err = run("submit", "mine", "--dry-run", "--board", "board")
     assert (code, err) == (0, "")
     assert out.endswith("it keeps all rules; nothing sent: this is a dry run\n")
@@ -89,6 +89,11 @@ def test_from_a_method_to_an_entry(run: Any, tmp_path: Path) -> None:
     code, out, err = run("submit", "mine", "--to", "store")
     assert code == 2
     assert f"[replayed] these predictions are entry {one.entry}" in err
+    packed = ("package", "--method", "all", "--set", "board", "--out", "other", "--to", "store")
+    code, out, err = run(*packed, "--account", "bob")
+    assert (code, err) == (0, "")
+    assert check_store(store)[1].account == "bob"
+    assert "number 2 of this leaderboard" in out
 
 
 def test_all_ways_are_one(run: Any, scans: str, tmp_path: Path) -> None:

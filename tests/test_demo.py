@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 from learned_samples import write_weights
 
-from baselines import learned
+from baselines import trained
 from baselines.inpainting.diffusion import Diffusion
 from craqbench.cli import demo
 from craqbench.configuration import Config
@@ -42,7 +42,7 @@ def test_none_where_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> Non
         return None if name == "peft" else found(name)
 
     monkeypatch.setattr(importlib.util, "find_spec", absent)
-    assert learned.missing_libraries() == ["peft"]
+    assert trained.missing_libraries() == ["peft"]
     methods, told = demo._learned()
     assert methods == ()
     assert told.startswith("Left out: craqnet, segformer_lora, ")

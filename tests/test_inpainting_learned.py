@@ -21,7 +21,7 @@ from baselines.inpainting.checks import checked_fill
 from baselines.inpainting.learned import LearnedInpainter, checked_tile, fill_in_tiles
 from baselines.inpainting.unet import UNetInpaintLarge
 from baselines.protocols import Card, Image, Inpainter, Mask
-from baselines.weight_files import WeightsError, card_path
+from baselines.weight_files import INPAINT, WeightsError, card_path
 from baselines.weights import save_weights
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ def write(path: Path, name: str, **changes: Any) -> str:
         network = make_inpainting_network(name, **SWITCHES[name])
         if isinstance(network, UNetInpaintLarge):  # its last layer begins as zeros
             torch.nn.init.normal_(network.last.weight, std=0.3)
-    card = {**CARD, "method": name, "switches": SWITCHES[name], "base": None, **changes}
+    card = {**CARD, "task": INPAINT, "method": name, "switches": SWITCHES[name], "base": None, **changes}
     save_weights(path, network.state_dict(), card)
     return str(path)
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines.inpainting.learned import TILE, checked_tile, fill_in_tiles
 from baselines.inpainting.torchscript import is_script, read_script
-from baselines.learned import needs_torch
 from baselines.protocols import Card, Image, Mask
 from baselines.torch_checkpoints import read_checkpoint
+from baselines.trained import needs_torch
 from baselines.weight_files import WeightsError, digest, write_atomically
 
 if TYPE_CHECKING:

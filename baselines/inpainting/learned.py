@@ -6,10 +6,9 @@ filled in tiles, of which only those are looked at that have something to fill.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,11 +16,10 @@ import numpy.typing as npt
 
 from baselines.inpainting.architectures import INPAINTING, make_inpainting_network
 from baselines.inpainting.checks import Values, checked_mask, painted
-from baselines.learned import needs_torch
-from baselines.protocols import Card, Image, Mask
+from baselines.protocols import Image, Mask
 from baselines.tiles import least_tile, round_up, spans
-from baselines.weight_files import INPAINT, WeightsError, read_card, read_header
-from baselines.weight_hub import find_weights
+from baselines.trained import Trained, needs_torch
+from baselines.weight_files import INPAINT
 
 if TYPE_CHECKING:
     from baselines.inpainting.networks import Filler, InpaintingNetwork
@@ -58,7 +56,7 @@ Fill = Callable[[Image, Mask], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnedInpainter:
+class LearnedInpainter(Trained):
     """An inpainting network with its weights; a subclass gives it its name and, elsewhere, its network.
 
     Attributes
@@ -94,10 +92,8 @@ class LearnedInpainter:
     which are the same on every machine.
     """
 
-    name: ClassVar[str] = ""
-    reference: ClassVar[str] = "unpublished"
+    task: ClassVar[str] = INPAINT
 
-    weights: str | None = None
     device: str = "auto"
     precision: str = "auto"
     tile: int = TILE
@@ -132,37 +128,6 @@ class LearnedInpainter:
             If it has no such setting.
         """
         return make_inpainting_network(cls.name, **settings)
-
-    @cached_property
-    def path(self) -> Path:
-        """The file of weights."""
-        return find_weights(self.name, self.weights, task=INPAINT)
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """What the card of the weights says; see `baselines.weight_files.CARD_FIELDS`."""
-        read_header(self.path)
-        facts = read_card(self.path)
-        if facts["method"] != self.name:
-            raise WeightsError(
-                f"weights {self.path} are those of {facts['method']!r}: expected weights of {self.name!r}"
-            )
-        return facts
-
-    @property
-    def version(self) -> str:
-        """That of the weights, and the beginning of their digest."""
-        return f"{self.facts['version']}+{self.facts['sha256'][:8]}"
-
-    @property
-    def card(self) -> Card:
-        """Where the weights come from."""
-        return Card(
-            training_data=self.facts["data"],
-            licence=self.facts["licence"],
-            reference=self.reference,
-            weights=self.facts["sha256"],
-        )
 
     def fill(self, image: Image, mask: Mask) -> Image:
         """Fill (H, W, 3) uint8 RGB where (H, W) bool is True.

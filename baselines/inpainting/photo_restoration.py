@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 
 from baselines.inpainting.learned import checked_tile, fill_in_tiles
-from baselines.learned import needs_torch
 from baselines.protocols import Card, Image, Mask
 from baselines.torch_checkpoints import read_checkpoint
+from baselines.trained import needs_torch
 from baselines.weight_files import WeightsError, digest, write_atomically
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baselines.learned import missing_libraries
 from baselines.registry import LEARNED
+from baselines.trained import missing_libraries
 from baselines.weight_files import shipped_weights
 from craqbench import contact_sheet
 from craqbench.cli import choices

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from craqbench.cli.choices import add_workers
 from craqbench.cli.parsing import one_of, some_path, some_text, whole
+from craqbench.cli.submit import submit
 from craqbench.cli.terminal import plural, program, spell_bytes, watch
 from craqbench.errors import UsageError
 from craqbench.evaluation_methods import DEVICES
@@ -70,6 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for methods that can use a GPU",
     )
     add_workers(parser)
+    parser.add_argument(
+        "--to", type=some_text, metavar="URL|FOLDER", help="submit it at once, as `craqbench submit` does"
+    )
+    parser.add_argument("--account", type=some_text, metavar="NAME", help="see `craqbench submit --help`")
     _add_facts(parser)
 
 
@@ -121,6 +126,10 @@ def run(arguments: argparse.Namespace) -> int:
         with watch() as progress:
             made = package(arguments.method, where, out, how, told, progress=progress)
     _show(made, out)
+    if arguments.to is None:
+        print(f"\nnext: {program()} submit {shlex.quote(str(out))} --to URL|FOLDER")
+    else:
+        submit(out, arguments.to, account=arguments.account)
     return 0
 
 
@@ -152,4 +161,3 @@ def _show(made: Packaged, out: Path) -> None:
     if made.refusals:
         told = "\n".join(f"  {refusal}" for refusal in made.refusals)
         raise UsageError(f"{out / METADATA} is not complete: expected these, by hand or as options:\n{told}")
-    print(f"\nnext: {program()} submit {shlex.quote(str(out))} --to URL|FOLDER")

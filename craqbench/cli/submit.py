@@ -10,20 +10,20 @@ there; without --to it is --board, or made of the annotated set of that name.
 
 from __future__ import annotations
 
-import getpass
-import re
 from typing import TYPE_CHECKING
 
 from craqbench.cli.parsing import some_path, some_text
 from craqbench.cli.terminal import plural, spell_bytes
 from craqbench.errors import UsageError
 from leaderboard.packaging import find_board, is_set
-from leaderboard.store import HUB, Store, account_on_hub, open_store
+from leaderboard.store import Store, open_store
+from leaderboard.store_accounts import login
 from leaderboard.submission import PREDICTIONS, Checked, Parcel, check_parcel, peek, received_folder
 from leaderboard.submission_sending import fetch_board, is_address, send
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from leaderboard.board import Board
 
@@ -49,35 +49,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, show what was found, and send."""
-    folder, to = arguments.folder, arguments.to
-    if to is None and not arguments.dry_run:
+    if arguments.to is None and not arguments.dry_run:
         raise UsageError("nowhere to send it: expected --to URL|FOLDER, or --dry-run")
+    submit(
+        arguments.folder,
+        arguments.to,
+        board=arguments.board,
+        account=arguments.account,
+        dry_run=arguments.dry_run,
+    )
+    return 0
+
+
+def submit(
+    folder: Path,
+    to: str | None,
+    *,
+    board: str | None = None,
+    account: str | None = None,
+    dry_run: bool = False,
+) -> None:
+    """Check a submission, show what was found, and send it; the parameters are those of the command."""
     store = open_store(to) if to is not None and not is_address(to) else None
-    board = _board(arguments, store)
-    with received_folder(folder, board) as parcel:
-        checked = check_parcel(parcel, board)
-        _show(board, parcel, checked)
-        if arguments.dry_run:
+    rules = _board(folder, to, board, store)
+    with received_folder(folder, rules) as parcel:
+        checked = check_parcel(parcel, rules)
+        _show(rules, parcel, checked)
+        if dry_run or to is None:
             print("\nit keeps all rules; nothing sent: this is a dry run")
-            return 0
+            return
         if store is None:
             sent = send(to, parcel)
             entry, number = sent.entry, sent.number
         else:
-            accepted = store.accept(parcel, checked, arguments.account or _login(to))
+            accepted = store.accept(parcel, checked, account or login(to))
             entry, number = accepted.entry, accepted.number
     print(f"entry        {entry}, number {number:,} of this leaderboard")
-    return 0
 
 
-def _board(arguments: argparse.Namespace, store: Store | None) -> Board:
-    if arguments.board is not None:
-        return find_board(arguments.board)
-    told = peek(arguments.folder)
+def _board(folder: Path, to: str | None, board: str | None, store: Store | None) -> Board:
+    if board is not None:
+        return find_board(board)
+    told = peek(folder)
     if store is not None:
         return store.board(told.board, told.board_version)
-    if arguments.to is not None:
-        return fetch_board(arguments.to, told.board, told.board_version)
+    if to is not None:
+        return fetch_board(to, told.board, told.board_version)
     if is_set(told.board):
         return find_board(told.board, task=told.task)
     raise UsageError(f"board {told.board!r} is no set that is known by name: expected --board FILE|DIR|SET")
@@ -90,16 +107,3 @@ def _show(board: Board, parcel: Parcel, checked: Checked) -> None:
     print(f"track        {told.track}")
     if checked.digest is not None:
         print(f"predictions  {checked.digest[:12]}, {spell_bytes(parcel.files[PREDICTIONS].size)}")
-
-
-def _login(to: str) -> str:
-    """Return whose login this is, on the Hub or on this machine, as far as accounts may be called that."""
-    name = account_on_hub() if to.startswith(HUB) else _user()
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:64] or "somebody"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may have no name for its user
-        return ""

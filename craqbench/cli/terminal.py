@@ -37,6 +37,8 @@ UNITS = {
     "measuring": "masks",
     "downloading images": "images",
     "unpacking": "files",
+    "writing the board": "images",
+    "scoring": "entries",
 }
 """What a stage counts, where it is not rows."""
 
