@@ -27,7 +27,7 @@ from leaderboard.ranking_records import (
     entry_path,
 )
 from leaderboard.store import Store
-from leaderboard.store_records import Accepted, read_record
+from leaderboard.store_records import Accepted, StoreError, read_record
 from leaderboard.store_scores import Progress, Scores
 
 __all__ = [
@@ -47,6 +47,9 @@ __all__ = [
     "load_ranking",
     "load_scorers",
 ]
+
+UNREADABLE = "(unreadable)"
+"""Stands for the method of an entry whose description no longer keeps the rules."""
 
 
 def load_ranking(store: Store, board: Board, *, key: str | None = None) -> Ranking:
@@ -134,15 +137,19 @@ def load_queue(store: Store, board: Board) -> tuple[QueueEntry, ...]:
 
 
 def _queued(store: Store, accepted: Accepted, progress: Progress) -> QueueEntry:
-    told = store.metadata(accepted)
+    try:
+        told = store.metadata(accepted)
+        method, version = told.method, told.version
+    except StoreError:  # one that cannot be read must not hide the others
+        method, version = UNREADABLE, ""
     return QueueEntry(
         number=accepted.number,
         entry=accepted.entry,
         account=accepted.account,
         submitted_at=accepted.accepted_at,
         track=accepted.track,
-        method=told.method,
-        version=told.version,
+        method=method,
+        version=version,
         state="listed" if accepted.track == "self-reported" else progress.state,
         attempts=progress.claims,
         reason=progress.reason,

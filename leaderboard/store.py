@@ -46,7 +46,7 @@ from leaderboard.store_records import (
 from leaderboard.store_ulid import new_ulid
 from leaderboard.submission import METADATA, PREDICTIONS, Checked, Parcel
 from leaderboard.submission_metadata import Metadata, read_metadata
-from leaderboard.submission_rules import quoted, refused
+from leaderboard.submission_rules import Refused, quoted, refused
 
 __all__ = ["HUB", "Quota", "Store", "account_on_hub", "create_store", "folder_of", "open_store"]
 
@@ -217,9 +217,19 @@ class Store:
         raise StoreError(f"{self} has no entry {quoted(entry)}")
 
     def metadata(self, accepted: Accepted) -> Metadata:
-        """Return what a submission says of itself."""
-        (data,) = self.files.read_all([f"{folder_of(accepted.entry)}/{METADATA}"])
-        return read_metadata(data)
+        """Return what a submission says of itself.
+
+        Raises
+        ------
+        StoreError
+            If it does not keep the rules, as those of a later version may be.
+        """
+        path = f"{folder_of(accepted.entry)}/{METADATA}"
+        (data,) = self.files.read_all([path])
+        try:
+            return read_metadata(data)
+        except Refused as error:
+            raise StoreError(f"{self}/{path} does not keep the rules of this version: {error}") from error
 
     def fetch_predictions(self, accepted: Accepted, target: Path) -> None:
         """Copy the predictions of a submission to this machine."""

@@ -46,7 +46,7 @@ from leaderboard.ranking_making import Publisher, reveal, rounded
 from leaderboard.ranking_records import EntryResult, Scorer, board_folder
 from leaderboard.scoring_private import Private
 from leaderboard.store import Store, create_store, open_store
-from leaderboard.store_records import Accepted, record_bytes
+from leaderboard.store_records import Accepted, StoreError, record_bytes
 from leaderboard.store_scores import Scores
 from leaderboard.submission import METADATA, PREDICTIONS, Checked, Parcel, Received
 from leaderboard.submission_metadata import read_metadata
@@ -401,6 +401,18 @@ def test_the_queue(place: Place) -> None:
     assert queue[1].reason == "the scoring was ended: it took more than 9 s"
     assert queue[1].path == f"/entry/{failed.entry}"
     assert [row.method for row in place.table().rows] == ["scored", "listed"]
+
+
+def test_a_description_that_breaks_a_later_rule(place: Place) -> None:
+    """The queue shows such an entry without its name, and all others; whoever ranks is told which it is."""
+    place.add("sound", 0.5)
+    broken = place.add("broken", 0.4)
+    path = f"submissions/{broken.entry}/submission.json"
+    (tmp := Path(str(place.store)) / path).chmod(0o644)
+    tmp.write_text(tmp.read_text().replace('"broken"', '"bro\\u202eken"'))
+    assert [one.method for one in load_queue(place.store, place.board)] == ["sound", "(unreadable)"]
+    with pytest.raises(StoreError, match=path):
+        place.table()
 
 
 def test_exports(place: Place) -> None:
