@@ -10,7 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Child", "Markup", "breakable", "document", "fragment", "tag"]
 
@@ -66,7 +66,14 @@ def breakable(text: str) -> Markup:
     return Markup(tag("wbr").join(map(html.escape, re.split(r"(?<=[,=])|(?=#)", text))))
 
 
-def document(title: str, *body: Child, style: str, script: str = "", head: Child = None) -> str:
+def document(
+    title: str,
+    *body: Child,
+    styles: Sequence[str],
+    script: str = "",
+    head: Child = None,
+    package: str = "craqbench",
+) -> str:
     """Return a page in one file: its browser is forbidden to fetch anything, and to run any other script.
 
     Parameters
@@ -75,12 +82,14 @@ def document(title: str, *body: Child, style: str, script: str = "", head: Child
         Of the window.
     *body
         What the page holds.
-    style, script
-        Files beside this module.
+    styles, script
+        Files of the package.
     head
         More for the browser to know.
+    package
+        Whose files these are.
     """
-    code = Markup(_text(script)) if script else None
+    code = Markup(_text(package, script)) if script else None
     digest = base64.b64encode(hashlib.sha256((code or "").encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -92,15 +101,15 @@ def document(title: str, *body: Child, style: str, script: str = "", head: Child
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         tag("title", title),
-        tag("style", Markup(_text(style))),
+        *(tag("style", Markup(_text(package, name))) for name in styles),
         head,
     )
     shown = tag("body", *body, code and tag("script", code))
     return f"<!DOCTYPE html>\n{tag('html', known, shown, lang='en')}\n"
 
 
-def _text(name: str) -> str:
-    return resources.files("craqbench").joinpath(name).read_text("utf-8")
+def _text(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text("utf-8")
 
 
 def _child(child: Child) -> str:

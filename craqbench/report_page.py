@@ -77,7 +77,7 @@ def page(sections: Sequence[Section], command: str = "") -> str:
         tag("header", tag("h1", title), _introduction(sections)),
         tag("main", *(_section(number, one) for number, one in enumerate(sections)), id="results"),
         _footer(command),
-        style="report.css",
+        styles=["report.css"],
         script="report.js",
     )
 

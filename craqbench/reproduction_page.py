@@ -53,7 +53,7 @@ def page(measured: Sequence[Measured], tables: Sequence[Table], command: str) ->
             tag("pre", command),
             tag("p", f"Made by craqbench {__version__}.", class_="quiet"),
         ),
-        style="report.css",
+        styles=["report.css"],
     )
 
 

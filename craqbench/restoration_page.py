@@ -53,7 +53,7 @@ def page(title: str, statement: str, facts: Mapping[str, str], views: Views) -> 
         tag("header", tag("h1", f"{title}, virtually restored"), tag("p", statement)),
         tag("main", _tools(), *pictures, tag("h2", "What was done"), _definitions(facts)),
         tag("footer", tag("p", f"Made by craqbench {__version__}.", class_="quiet")),
-        style="restoration.css",
+        styles=["restoration.css"],
         script="restoration.js",
         head=tag("noscript", tag("style", Markup(both))),
     )

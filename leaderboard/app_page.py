@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from craqbench import __version__
 from craqbench.report_markup import Child, Markup, tag
 
-__all__ = ["ASSETS", "POLICY", "Page", "asset", "asset_path", "link", "message", "moment", "page"]
+__all__ = ["ASSETS", "MARK", "POLICY", "Page", "asset", "asset_path", "link", "message", "moment", "page"]
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from craqbench.report_markup import Markup, breakable, fragment, tag
@@ -14,7 +15,7 @@ from leaderboard.app_scatter import scatter
 from leaderboard.app_tables import BoardView, Snapshot
 from leaderboard.ranking import Column, Figure, Ranking, Row
 
-__all__ = ["board_links", "board_page", "shown_columns"]
+__all__ = ["board_links", "board_page", "shown_columns", "standing"]
 
 _TEXTS = ("authors", "account", "training", "hardware", "licence")
 """Columns that are searched, and shown on an entry's own page only."""
@@ -33,6 +34,16 @@ def board_page(snapshot: Snapshot, found: BoardView, view: View, operator: str =
         *_after(found),
         operator=operator,
     )
+
+
+def standing(found: BoardView) -> Iterator[Markup]:
+    """Yield what a board's page says whatever is chosen: heading, scatter, the whole table, notes."""
+    ranking, columns, view = found.ranking, table_columns(found.ranking), View()
+    alone = Snapshot({(found.board.name, found.board.version): found}, ranking.made_at or datetime.now(UTC))
+    yield from filter(None, _heading(alone, found))
+    yield tag("div", scatter(ranking, ranking.rows), class_="plot-frame")
+    yield _table(ranking, found.path, view, columns, ranking.rows)
+    yield from _notes(found)
 
 
 def _heading(snapshot: Snapshot, found: BoardView) -> Iterator[Markup | None]:
@@ -339,10 +350,14 @@ def _interval(figure: Figure | None, digits: int) -> Markup | None:
     return tag("small", text) if text else None
 
 
-def _after(found: BoardView) -> Iterator[Markup]:
+def _notes(found: BoardView) -> Iterator[Markup]:
     if found.ranking.notes:
         yield tag("h2", "To be known")
         yield tag("ul", *(tag("li", note) for note in found.ranking.notes))
+
+
+def _after(found: BoardView) -> Iterator[Markup]:
+    yield from _notes(found)
     query = {"board": found.board.name, "version": found.board.version}
     links = [
         tag("li", link(name, "/api/ranking", **query, format=form))

@@ -1,4 +1,4 @@
-"""Make a small dataset, verify it and draw it; score our detectors, and write a report; restore a painting.
+"""Make a small dataset, verify it and draw it; score our detectors, report, rank them; restore a painting.
 
 All on procedural canvases: no network, no data of others. Learned detectors take part where there is torch.
 """
@@ -6,6 +6,7 @@ All on procedural canvases: no network, no data of others. Learned detectors tak
 from __future__ import annotations
 
 import shlex
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from baselines.registry import LEARNED
 from baselines.trained import missing_libraries
 from baselines.weight_files import shipped_weights
 from craqbench import contact_sheet
+from craqbench.annotated import open_set
 from craqbench.cli import choices
 from craqbench.cli.compare import show_comparison
 from craqbench.cli.generate import show_summary
@@ -31,6 +33,15 @@ from craqbench.generation import generate
 from craqbench.report import write_report
 from craqbench.restoration_settings import Settings
 from craqbench.storage import write_file
+from leaderboard.app_alone import alone
+from leaderboard.app_tables import BoardView
+from leaderboard.board_making import Plan, make_board
+from leaderboard.packaging import Run, package_result
+from leaderboard.ranking import load_queue, load_ranking
+from leaderboard.scoring import work
+from leaderboard.store import create_store
+from leaderboard.store_records import Settings as StoreSettings
+from leaderboard.submission import check_parcel, received_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -41,6 +52,7 @@ ON_SHEET = 12
 SET = "synthetic,n=12"
 CLASSICAL = ("tophat", "grassfire", "ridge")
 SANITY = ("none",)
+OPERATOR = "demo"
 TYPICAL = 0.06
 """Share of cracks in the painting that is restored, or as near to it as there is."""
 
@@ -67,12 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
         contact_sheet.write_png(sheet, dataset_sheet(dataset, ON_SHEET))
         learned, left_out = _learned()
         count = len(CLASSICAL + learned)
-        report = _evaluate((*CLASSICAL, *learned, *SANITY), arguments.out, arguments.workers)
+        results, report = _evaluate((*CLASSICAL, *learned, *SANITY), arguments.out, arguments.workers)
         page = _restore(dataset, arguments.out / "restored")
+        board = _rank(results, arguments.out / "leaderboard.html")
         print(f"\nDone in {spell_seconds(time.monotonic() - start)}. Look at")
         print(f"  {sheet}: clean paintings, the masks of their cracks, the paintings with the cracks;")
         print(f"  {report}, in a browser: what {count} detectors find, and where they fail;")
-        print(f"  {page}, too: a painting before and after its cracks were filled.")
+        print(f"  {page}: a painting before and after its cracks were filled;")
+        print(f"  {board}: the page of a leaderboard to which these {count} were submitted.")
         if left_out:
             print(f"\n{left_out}")
         _say_what_next(dataset, can_detect=bool(learned))
@@ -89,8 +103,8 @@ def _learned() -> tuple[tuple[str, ...], str]:
     return (), f"{told} To have them: pip install 'craqbench[models]'"
 
 
-def _evaluate(methods: Sequence[str], out: Path, workers: int) -> Path:
-    """Score detectors on a small set, show the table, and return the report."""
+def _evaluate(methods: Sequence[str], out: Path, workers: int) -> tuple[list[Path], Path]:
+    """Score detectors on a small set, show the table, and return the results' folders and the report."""
     results, report = out / "results", out / "report.html"
     with watch() as progress:
         made = evaluate([SET], methods, results, Options(workers=workers), progress=progress)
@@ -98,7 +112,26 @@ def _evaluate(methods: Sequence[str], out: Path, workers: int) -> Path:
         write_report([results], report, command=again, workers=workers, progress=progress)
     print()
     show_comparison(compare([one.result for one in made]))
-    return report
+    return [one.path.parent for one in made], report
+
+
+def _rank(results: Sequence[Path], page: Path) -> Path:
+    """Submit what detectors found to a leaderboard made for it, have it scored there, and write its page."""
+    with tempfile.TemporaryDirectory() as name, watch() as progress:
+        home = Path(name)
+        board = make_board(open_set(SET), home / "public", home / "private", Plan(final_share=0))
+        store = create_store(str(home / "store"), StoreSettings(operators=(OPERATOR,)))
+        store.add_board(board)
+        for number, result in enumerate(results):
+            entry = home / str(number)
+            package_result(result, entry, Run(board=board))
+            with received_folder(entry, board) as parcel:
+                store.accept(parcel, check_parcel(parcel, board), OPERATOR)
+        work(store, home / "private", progress=progress)
+        write_file(
+            page, alone(BoardView(board, load_ranking(store, board), load_queue(store, board))).encode()
+        )
+    return page
 
 
 def _restore(dataset: Path, out: Path) -> Path:

@@ -30,10 +30,12 @@ from craqbench.errors import StorageError, UsageError
 from craqbench.evaluation_methods import DEVICES
 from craqbench.hub_errors import HubError
 from craqbench.storage import write_file
+from leaderboard.app_alone import alone
+from leaderboard.app_tables import BoardView
 from leaderboard.board_labels import load_labels
 from leaderboard.board_making import Plan, make_board
 from leaderboard.packaging import Run, package
-from leaderboard.ranking import FORMATS, export, load_ranking
+from leaderboard.ranking import FORMATS, export, load_queue, load_ranking
 from leaderboard.ranking_export import brief
 from leaderboard.ranking_making import reveal
 from leaderboard.scoring import republish, work
@@ -57,6 +59,10 @@ TASKS = ("detection", "restoration")
 NEXT = "\nnext: "
 SHOWN = 20
 """Rows of a ranking that are listed."""
+
+PAGE = "html"
+FORMS = (*FORMATS, PAGE)
+"""What a ranking is exported as."""
 
 OPTIONS = {
     "init": (
@@ -91,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--port", type=whole(1), metavar="N", help="serve: on this machine alone (default: 7860)"
     )
-    one.add_argument("--format", type=one_of(*FORMATS), metavar="|".join(FORMATS), help="(default: markdown)")
+    one.add_argument("--format", type=one_of(*FORMS), metavar="|".join(FORMS), help="(default: markdown)")
     one.add_argument("--out", type=some_path, metavar="FILE", help="export: in place of the terminal")
     one.add_argument("--key", type=some_text, metavar="KEY", help="export: what an earlier scorer published")
     flags = parser.add_argument_group("flag")
@@ -312,7 +318,13 @@ def _export(arguments: argparse.Namespace) -> None:
     ranking = load_ranking(store, board, key=arguments.key)
     if arguments.key is not None and not ranking.number:
         raise UsageError(f"argument --key: {arguments.key!r} has published nothing: expected another key")
-    text = export(ranking, arguments.format or "markdown")
+    form = arguments.format or "markdown"
+    if form != PAGE:
+        text = export(ranking, form)
+    elif ranking.rows:
+        text = alone(BoardView(board, ranking, load_queue(store, board)))
+    else:
+        raise UsageError(f"argument --format {PAGE}: nothing is scored yet")
     if arguments.out is None:
         print(text, end="")
     else:
