@@ -391,7 +391,10 @@ def _serve(arguments: argparse.Namespace) -> None:
             raise
         raise UsageError(f"serve needs {error.name}: pip install 'craqbench[space]'") from error
     images = public if public.is_dir() else None
-    app.serve(store, operator=_account(arguments), port=arguments.port or 7860, images=images)
+    port, account = arguments.port or 7860, _account(arguments)
+    print(f"page         http://127.0.0.1:{port}, in a moment; Ctrl-C ends it")
+    print(f"operator     {account}: whoever sits at this machine", flush=True)
+    app.serve(store, operator=account, port=port, images=images)
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
