@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -80,19 +81,32 @@ def _asked_for(error: Exception) -> float:
     return min(float(text), LONGEST_WAIT) if re.fullmatch(r"\d{1,9}", text) else 0.0
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the client's bars and warnings from the terminal: commands show their own."""
-    bars, level = not are_progress_bars_disabled(), client_log.get_verbosity()
-    if bars:
-        disable_progress_bars()
-    client_log.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        client_log.set_verbosity(level)
-        if bars:
-            enable_progress_bars()
+class _Quiet:
+    """Keeps the client's bars and warnings from the terminal, as long as any thread is inside."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._bars, self._level = False, logging.WARNING
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._bars, self._level = not are_progress_bars_disabled(), client_log.get_verbosity()
+                if self._bars:
+                    disable_progress_bars()
+                client_log.set_verbosity(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                client_log.set_verbosity(self._level)
+                if self._bars:
+                    enable_progress_bars()
+
+
+_quiet = _Quiet()
 
 
 @contextlib.contextmanager
@@ -107,7 +121,7 @@ def explained(where: str) -> Iterator[None]:
         What is talked to, for the message.
     """
     try:
-        with _quiet():
+        with _quiet:
             yield
     except CraqbenchError:
         raise

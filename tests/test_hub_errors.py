@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import types
 from collections.abc import Callable
 
@@ -126,10 +128,22 @@ def test_other_errors_stay() -> None:
             raise error
 
 
-def test_the_client_is_quiet_meanwhile() -> None:
+def test_the_client_is_quiet_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside, the client shows neither bars nor warnings; afterwards it is as before."""
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "level", logging.WARNING)
     before = are_progress_bars_disabled(), huggingface_hub.utils.logging.get_verbosity()
     with explained("lab/cracks"):
         assert are_progress_bars_disabled()
         assert huggingface_hub.utils.logging.get_verbosity() > before[1]
+    assert (are_progress_bars_disabled(), huggingface_hub.utils.logging.get_verbosity()) == before
+
+
+def test_the_client_is_quiet_until_the_last_has_left() -> None:
+    """Two threads that overlap leave the client as it was before the first."""
+    before = are_progress_bars_disabled(), huggingface_hub.utils.logging.get_verbosity()
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(explained("lab/one"))
+        second.enter_context(explained("lab/two"))
+        first.close()
+        assert are_progress_bars_disabled()
     assert (are_progress_bars_disabled(), huggingface_hub.utils.logging.get_verbosity()) == before
