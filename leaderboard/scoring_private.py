@@ -44,7 +44,7 @@ __all__ = ["Counted", "Private", "Result", "Seat"]
 
 Result = DetectionResult | InpaintingResult
 
-_LOCK, _SEAT = "lock", "worker-"
+_LOCK, _SEAT, _LEFT = "lock", "worker-", ".left-"
 
 
 _KINDS = {RANKING: "tolerance", FILLING_RANKING: "errors"}
@@ -142,7 +142,7 @@ class Private:
             with on_disk(folder):
                 new.rename(folder)  # locked already: nobody takes it for a dead one's
             yield Seat(name, folder)
-            shutil.rmtree(folder, ignore_errors=True)  # not after an error: it may have left a claim
+            self.clear(name)  # not after an error: it may have left a claim
 
     def dead(self) -> list[str]:
         """Return the workers whose process has ended without leaving its seat."""
@@ -151,8 +151,13 @@ class Private:
         return [name for name in names if _is_free(folder / name / _LOCK)]
 
     def clear(self, worker: str) -> None:
-        """Remove the seat of a dead worker."""
-        shutil.rmtree(self.folder / "workers" / worker, ignore_errors=True)
+        """Remove the seat of a worker that is dead, or leaves."""
+        folder = self.folder / "workers"
+        with contextlib.suppress(OSError):
+            # Renamed first: half a seat, without its lock, would never be known for a dead one's.
+            (folder / worker).rename(folder / f"{_LEFT}{worker}")
+        for left in folder.glob(f"{_LEFT}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _path(self, key: str, entry: str, side: str) -> Path:
         return self.folder / "counts" / key / entry / side / RESULT

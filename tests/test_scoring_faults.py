@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -151,3 +152,18 @@ def test_a_worker_elsewhere(leaderboard: Leaderboard, tmp_path: Path) -> None:
     assert scores.claim(accepted, "worker-elsewhere", lease=timedelta(minutes=1), now=past)
     assert work(leaderboard.store, leaderboard.private)[:2] == (1, 0)
     check_scored(leaderboard, 1)
+
+
+def test_killed_while_it_leaves(leaderboard: Leaderboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that dies while its seat is removed leaves nothing that the next one does not clear away."""
+    private = Private(leaderboard.private)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda folder, **_: (Path(folder) / "lock").unlink())
+        with private.seat():
+            pass
+    left = [path.name for path in (leaderboard.private / "workers").iterdir()]
+    assert len(left) == 1
+    assert private.dead() == []
+    with private.seat():
+        pass
+    assert not list((leaderboard.private / "workers").iterdir())
