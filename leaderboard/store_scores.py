@@ -10,8 +10,9 @@ score everything again, and leave what is there. What a submission has, by the f
 ``failed``   the scoring has failed, as often as it is tried
 ============ ==========================================================================================
 
-A worker that is killed loses its claim when that runs out; only errors count as attempts. If it is slow and
-comes back after another has taken over, the first result stays, and the second is not written.
+A worker that is killed loses its claim when that runs out; only errors count as attempts. But an entry from
+which workers have not come back `CLAIMS` times has failed, too: it may be what kills them. If a worker is slow
+and comes back after another has taken over, the first result stays, and the second is not written.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from leaderboard.store_records import (
     record_bytes,
 )
 
-__all__ = ["ATTEMPTS", "RESULT", "Progress", "Scores", "State"]
+__all__ = ["ATTEMPTS", "CLAIMS", "RESULT", "Progress", "Scores", "State"]
 
 State = Literal["waiting", "claimed", "scored", "failed"]
 
@@ -45,6 +46,10 @@ RESULT, FAILED = "result.json", "failed.json"
 ATTEMPTS = 2
 """Errors after which a submission has failed: it is tried again once."""
 
+CLAIMS = 30
+"""Times that a submission is begun at most; far more than workers are stopped or killed by chance."""
+
+_NEVER = f"the scoring was begun {CLAIMS} times, and no worker came back from it"
 _LONGEST_REASON = 2000
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
 
@@ -190,6 +195,8 @@ class Scores:
         running = claims and claims[-1].replace("claim", "release") not in ends
         if running and self._read(Claim, entry, claims[-1:])[0].until > now:
             return Progress("claimed", len(claims), len(errors), reason)
+        if len(claims) >= CLAIMS:
+            return Progress("failed", len(claims), len(errors), _NEVER)
         return Progress("waiting", len(claims), len(errors), reason)
 
     def _read(self, kind: type[Some], entry: str, names: Sequence[str]) -> list[Some]:
