@@ -27,7 +27,7 @@ from baselines.settings import one_of
 from baselines.tiles import round_up, spans
 from baselines.torch_checkpoints import read_checkpoint
 from baselines.trained import needs_torch
-from baselines.weight_files import WeightsError, digest
+from baselines.weight_files import WeightsError, digest, given_file
 
 if TYPE_CHECKING:
     import torch
@@ -149,11 +149,7 @@ class PhotoRestoration:
 
     @cached_property
     def _path(self) -> Path:
-        path = Path(self.weights or "")
-        if not self.weights or not path.is_file():
-            told = "no setting weights" if not self.weights else f"no file {self.weights!r}"
-            raise WeightsError(f"method {self.name!r}: there is {told}: expected the file {_WHERE}")
-        return path
+        return given_file(self.name, self.weights, _WHERE)
 
     @cached_property
     def _ready(self) -> tuple[ScratchNetwork, torch.device]:

@@ -25,6 +25,7 @@ __all__ = [
     "card_path",
     "checked_card",
     "digest",
+    "given_file",
     "read_card",
     "read_header",
     "shipped_weights",
@@ -150,6 +151,30 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def given_file(method: str, weights: str | None, where: str) -> Path:
+    """Return the file that a setting names, of weights that this package does not ship.
+
+    Parameters
+    ----------
+    method
+        Its name, for the message.
+    weights
+        The setting.
+    where
+        What file is expected, where it comes from, and under which licence.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file.
+    """
+    path = Path(weights or "")
+    if not weights or not path.is_file():
+        told = "no setting weights" if not weights else f"no file {weights!r}"
+        raise WeightsError(f"method {method!r}: there is {told}: expected the file {where}")
+    return path
 
 
 def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -309,7 +309,7 @@ def _pool(
     executor = ProcessPoolExecutor(workers, context, _start_worker, (task, stop, done))
 
     def submit(item: Item) -> Future[Result]:
-        with _interrupts_held():
+        with interrupts_held():
             return executor.submit(_work, item)
 
     try:
@@ -332,7 +332,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back while children start: they inherit the blocked signal and never see one."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -15,13 +15,14 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, Self
 
 import cv2
 import numpy as np
 
+from craqbench.engines import interrupts_held
 from craqbench.errors import CraqbenchError
 from craqbench.training_data import VALIDATION, Sample, SampleMaker
 from craqbench.training_samples import Shapes
@@ -146,7 +147,7 @@ class Feed:
         for _ in range(self._workers):
             ours, theirs = context.Pipe(duplex=False)
             process = context.Process(target=_work, args=(self._maker, shared, theirs), daemon=True)
-            with _interrupts_held():
+            with interrupts_held():
                 process.start()
             theirs.close()
             self._processes[ours] = process
@@ -203,19 +204,6 @@ class Feed:
             "most often because memory ran out: expected fewer workers. The last checkpoint is kept: run the "
             "command again to go on"
         )
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while children start: they inherit the blocked signal and never see one."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(maker: SampleMaker, shared: _Shared, news: Connection) -> None:

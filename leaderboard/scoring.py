@@ -30,10 +30,11 @@ from craqbench.results import Result
 from craqbench.storage import on_disk
 from leaderboard.board import Board, BoardError, board_bytes
 from leaderboard.board_labels import NOW, load_labels
+from leaderboard.process_limits import Resources
 from leaderboard.ranking_making import Publisher, rounded
 from leaderboard.ranking_records import EntryResult, Scorer, columns_of
 from leaderboard.scoring_private import Private, Seat
-from leaderboard.scoring_process import COUNT, UNPACK, Answer, Ended, Resources, run_apart
+from leaderboard.scoring_process import COUNT, UNPACK, Answer, Ended, run_apart
 from leaderboard.scoring_revision import begin_scorer
 from leaderboard.store import Store, folder_of
 from leaderboard.store_records import Accepted, read_record, record_bytes

@@ -16,8 +16,8 @@ No network, in this order, as the system allows:
 
 The hook is there in either case. Which of them held stands in every result.
 
-Nothing but the standard library may be imported at the top: the namespace comes first, since it is only for
-a process without threads, and NumPy starts some.
+Nothing but the standard library may be imported at the top, nor by `leaderboard.process_limits`: the
+namespace comes first, since it is only for a process without threads, and NumPy starts some.
 """
 
 from __future__ import annotations
@@ -32,15 +32,11 @@ import sys
 import tempfile
 import traceback
 from importlib import import_module
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-try:
-    import resource
-except ImportError:  # Windows: for a board of one's own, without limits
-    resource = None  # type: ignore[assignment]
+from leaderboard.process_limits import Resources, child_environment, how_ended, limit_process
 
-__all__ = ["COUNT", "UNPACK", "Answer", "Ended", "Resources", "isolate", "run_apart"]
+__all__ = ["COUNT", "UNPACK", "Answer", "Ended", "isolate", "run_apart"]
 
 UNPACK, COUNT = "leaderboard.scoring_unpacking", "leaderboard.scoring_counting"
 """What may run: a module with ``work(order, board) -> dict``."""
@@ -59,32 +55,10 @@ _FORBIDDEN = (
     "os.spawn",
     "pty.",
 )
-_FILES = 64
 _NO_ROOM = 74
 """Exit code: what was found could not be written."""
 
 Answer = dict[str, Any]
-
-
-class Resources(NamedTuple):
-    """What a process may take.
-
-    Attributes
-    ----------
-    memory
-        Bytes of data.
-    seconds
-        Of a processor.
-    patience
-        Seconds on the clock, for a busy machine.
-    file_bytes
-        Of each file that it writes, and of its answer.
-    """
-
-    memory: int
-    seconds: int
-    patience: float
-    file_bytes: int
 
 
 class Ended(Exception):  # noqa: N818  reads like what it says
@@ -123,7 +97,7 @@ def run_apart(module: str, order: Answer, board: bytes, resources: Resources) ->
                 input=json.dumps(told).encode() + b"\n" + board,
                 stdout=answer,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=child_environment(),
                 timeout=resources.patience,
                 check=False,
                 start_new_session=True,  # Ctrl-C is for the worker, which then ends this process
@@ -135,27 +109,9 @@ def run_apart(module: str, order: Answer, board: bytes, resources: Resources) ->
     if code == _NO_ROOM:
         return {"storage": f"{tempfile.gettempdir()} has no room for an answer: expected free space"}
     if code:
-        raise Ended(_ended(code, resources))
+        raise Ended(how_ended(code, resources))
     found: Answer = json.loads(text)
     return found
-
-
-def _environment() -> dict[str, str]:
-    """Return what a child needs to find this package, and no secret that the parent may have."""
-    home = str(Path(__file__).resolve().parents[1])
-    found = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, **threads, "PYTHONPATH": found, "ARROW_DEFAULT_MEMORY_POOL": "system", "PYTHONUTF8": "1"}
-
-
-def _ended(code: int, resources: Resources) -> str:
-    if code == -signal.SIGXCPU:
-        return f"it took more than {resources.seconds} s of a processor"
-    if code == -signal.SIGKILL:
-        return f"it took more than {resources.seconds} s of a processor, or all memory there is"
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"it ended by itself ({how})"
 
 
 def isolate() -> str:
@@ -189,29 +145,12 @@ def _end_with(parent: int) -> None:
             sys.exit(1)
 
 
-def _limit(resources: Resources) -> None:
-    if resource is None:
-        return
-    wanted = {
-        "RLIMIT_DATA": resources.memory,
-        "RLIMIT_CPU": resources.seconds,
-        "RLIMIT_FSIZE": resources.file_bytes,
-        "RLIMIT_NOFILE": _FILES,
-        "RLIMIT_CORE": 0,
-    }
-    for name, most in wanted.items():
-        kind = getattr(resource, name, None)
-        if kind is not None:
-            with contextlib.suppress(ValueError, OSError):  # a lower limit of the system stays
-                resource.setrlimit(kind, (most, most))
-
-
 def main() -> None:
     """Do what the order on stdin says, and answer on stdout."""
     told = json.loads(sys.stdin.buffer.readline())
     _end_with(told["parent"])
     network = isolate()
-    _limit(Resources(*(told[name] for name in Resources._fields)))
+    limit_process(Resources(*(told[name] for name in Resources._fields)))
     answer = _answer(told["module"], told["order"], sys.stdin.buffer.read())
     try:
         sys.stdout.buffer.write(json.dumps({**answer, "network": network}).encode())

@@ -11,7 +11,7 @@ score everything again, and leave what is there. What a submission has, by the f
 ============ ==========================================================================================
 
 A worker that is killed loses its claim when that runs out; only errors count as attempts. But an entry from
-which workers have not come back `CLAIMS` times has failed, too: it may be what kills them. If a worker is slow
+which workers have not come back `LOST` times has failed, too: it may be what kills them. If a worker is slow
 and comes back after another has taken over, the first result stays, and the second is not written.
 """
 
@@ -38,7 +38,7 @@ from leaderboard.store_records import (
     record_bytes,
 )
 
-__all__ = ["ATTEMPTS", "CLAIMS", "RESULT", "Progress", "Scores", "State"]
+__all__ = ["ATTEMPTS", "LOST", "RESULT", "Progress", "Scores", "State"]
 
 State = Literal["waiting", "claimed", "scored", "failed"]
 
@@ -46,10 +46,10 @@ RESULT, FAILED = "result.json", "failed.json"
 ATTEMPTS = 2
 """Errors after which a submission has failed: it is tried again once."""
 
-CLAIMS = 30
-"""Times that a submission is begun at most; far more than workers are stopped or killed by chance."""
+LOST = 30
+"""Workers that a submission may lose, by whatever cause: far more than are killed by chance."""
 
-_NEVER = f"the scoring was begun {CLAIMS} times, and no worker came back from it"
+_NEVER = f"{LOST} workers have begun the scoring, and none of them came back"
 _LONGEST_REASON = 2000
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
 
@@ -195,7 +195,7 @@ class Scores:
         running = claims and claims[-1].replace("claim", "release") not in ends
         if running and self._read(Claim, entry, claims[-1:])[0].until > now:
             return Progress("claimed", len(claims), len(errors), reason)
-        if len(claims) >= CLAIMS:
+        if len(claims) - len(ends) >= LOST:
             return Progress("failed", len(claims), len(errors), _NEVER)
         return Progress("waiting", len(claims), len(errors), reason)
 

@@ -27,9 +27,10 @@ from typing import BinaryIO
 
 from craqbench.storage import on_disk
 from leaderboard.board import Board
+from leaderboard.process_limits import Resources
 from leaderboard.submission_checking import METADATA, PREDICTIONS, Checked
 from leaderboard.submission_metadata import Metadata, read_metadata
-from leaderboard.submission_process import Resources, check_apart
+from leaderboard.submission_process import check_apart
 from leaderboard.submission_rules import RULES, Refusal, Refused, refused
 from leaderboard.submission_text import JSON_BYTES
 

@@ -8,49 +8,20 @@ fifth of a second.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import NamedTuple
 
 from leaderboard.board import Board, board_bytes, read_board
+from leaderboard.process_limits import Resources, child_environment, how_ended, limit_process
 from leaderboard.submission_checking import METADATA, PREDICTIONS, Checked, check
 from leaderboard.submission_metadata import read_metadata
 from leaderboard.submission_rules import Refusal, Refused, refused
 
-try:
-    import resource
-except ImportError:  # Windows: one's own submission is checked there, nobody's else
-    resource = None  # type: ignore[assignment]
-
-__all__ = ["Resources", "check_apart", "limit_process", "resources_for"]
-
-_ANSWER_BYTES = 1_000_000
-_FILES = 64
-
-
-class Resources(NamedTuple):
-    """What a process may take.
-
-    Attributes
-    ----------
-    memory
-        Bytes of data.
-    seconds
-        Of a processor.
-    patience
-        Seconds on the clock, for a busy machine.
-    """
-
-    memory: int = 400_000_000
-    seconds: int = 10
-    patience: float = 120.0
+__all__ = ["check_apart", "resources_for"]
 
 
 def resources_for(board: Board) -> Resources:
@@ -86,9 +57,9 @@ def check_apart(board: Board, folder: Path, resources: Resources | None = None) 
         except subprocess.TimeoutExpired:
             raise refused("resources", f"it took more than {resources.patience:.0f} s") from None
         answer.seek(0)
-        text = answer.read(_ANSWER_BYTES)
+        text = answer.read(resources.file_bytes)
     if code:
-        raise refused("resources", _ended(code, resources))
+        raise refused("resources", f"{how_ended(code, resources)}: expected sound files that take less")
     told = json.loads(text)
     if "error" in told:
         raise RuntimeError(told["error"])
@@ -98,64 +69,22 @@ def check_apart(board: Board, folder: Path, resources: Resources | None = None) 
 
 
 def _run(board: Board, folder: Path, resources: Resources, answer: int) -> int:
-    order = {"folder": str(folder.absolute()), "memory": resources.memory, "seconds": resources.seconds}
+    order = {"folder": str(folder.absolute()), **resources._asdict()}
     return subprocess.run(
         [sys.executable, "-s", "-P", "-m", "leaderboard.submission_process"],
         input=json.dumps(order).encode() + b"\n" + board_bytes(board),
         stdout=answer,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=child_environment(),
         timeout=resources.patience,
         check=False,
     ).returncode
 
 
-def _environment() -> dict[str, str]:
-    """Return what a child needs to find this package, and no secret that the parent may have."""
-    home = str(Path(__file__).resolve().parents[1])
-    found = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, **threads, "PYTHONPATH": found, "ARROW_DEFAULT_MEMORY_POOL": "system", "PYTHONUTF8": "1"}
-
-
-def _ended(code: int, resources: Resources) -> str:
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return f"it took more than {resources.seconds} s of a processor, or all memory there is"
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"reading it ended the process that did ({how}): expected sound files"
-
-
-def limit_process(memory: int, seconds: int) -> None:
-    """Take away from this process, for good, what checking does not need.
-
-    Parameters
-    ----------
-    memory
-        Bytes of data that it may hold.
-    seconds
-        Of a processor, from its start.
-    """
-    if resource is None:
-        return
-    wanted = {
-        "RLIMIT_DATA": memory,
-        "RLIMIT_CPU": seconds,
-        "RLIMIT_FSIZE": _ANSWER_BYTES,
-        "RLIMIT_NOFILE": _FILES,
-        "RLIMIT_CORE": 0,
-    }
-    for name, most in wanted.items():
-        kind = getattr(resource, name, None)
-        if kind is not None:
-            with contextlib.suppress(ValueError, OSError):  # a lower limit of the system stays
-                resource.setrlimit(kind, (most, most))
-
-
 def main() -> None:
     """Do what the order on stdin says, and answer on stdout."""
     order = json.loads(sys.stdin.buffer.readline())
-    limit_process(order["memory"], order["seconds"])
+    limit_process(Resources(*(order[name] for name in Resources._fields)))
     print(json.dumps(_answer(Path(order["folder"]), sys.stdin.buffer.read())))  # noqa: T201  the answer
 
 

@@ -162,24 +162,29 @@ def full(home: Path, address: str, most: int) -> Any:
 
 
 def work(home: Path, address: str, kills: int, workers: int) -> Any:
-    """Let workers score all submissions, and kill one after the other at random moments."""
+    """Let workers score all submissions, and kill one after the other: five amid a claim, then at random."""
     rng = random.Random(2)  # noqa: S311  no secret
     lease = timedelta(seconds=0.1)
 
-    def run() -> None:
+    def run(*, mortal: bool = False) -> None:
         store = open_store(address)
         scores = Scores(store, "1")
         log = store.accepted()
         while any(state.state != "scored" for state in scores.all_progress(log).values()):
             for one in log:
                 claim = scores.claim(one, "worker", lease=lease, now=datetime.now(UTC))
+                if claim and mortal:
+                    os.kill(os.getpid(), signal.SIGKILL)
                 if claim:
                     time.sleep(0.003)
                     if scores.finish(claim, f'{{"by": "{claim.nonce}"}}'.encode()):
                         tell(home / "told", one.entry)
 
+    amid = 5
+    for _ in range(amid):
+        os.waitpid(forked(partial(run, mortal=True)), 0)
     running = [forked(run) for _ in range(workers)]
-    for _ in range(kills):
+    for _ in range(kills - amid):
         time.sleep(rng.uniform(0.002, 0.06))
         victim = running.pop(0)
         os.kill(victim, signal.SIGKILL)

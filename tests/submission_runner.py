@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.board import load_board
+from leaderboard.process_limits import Resources, limit_process
 from leaderboard.submission import METADATA, PREDICTIONS
 from leaderboard.submission_checking import check
-from leaderboard.submission_process import Resources, limit_process
 from leaderboard.submission_rules import Refused
 
 
@@ -66,7 +66,7 @@ def mutate(home: Path, count: int) -> dict[str, int]:
 def main() -> None:
     """Do what the command line says."""
     home, count, mutations = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    limit_process(Resources().memory, 120)
+    limit_process(Resources(seconds=120))
     cases = [outcome(home / str(number)) for number in range(count)]
     print(json.dumps({"cases": cases, "mutations": mutate(home, mutations)}))  # noqa: T201  the answer
 

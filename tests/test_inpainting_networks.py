@@ -78,7 +78,7 @@ def test_each_can_be_made() -> None:
 
 def test_what_cannot_be_made() -> None:
     """A wrong name is told with the nearest, a wrong switch with those there are."""
-    with pytest.raises(ValueError, match="no inpainting network 'shiftnet': did you mean 'shift_net'"):
+    with pytest.raises(ValueError, match="no network 'shiftnet': did you mean 'shift_net'"):
         make_inpainting_network("shiftnet")
     with pytest.raises(ValueError, match=r"'ur_net' has no switch 'depth': expected one of widths"):
         make_inpainting_network("ur_net", depth=3)

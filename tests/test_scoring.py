@@ -26,10 +26,11 @@ from leaderboard.board import BoardError
 from leaderboard.board_labels import FINAL, NOW, load_labels
 from leaderboard.board_making import Plan
 from leaderboard.packaging import Run, Told, package
+from leaderboard.process_limits import Resources
 from leaderboard.ranking import FORMATS, Ranking, export, load_queue, load_ranking, load_scorers
 from leaderboard.scoring import Worked, republish, work
 from leaderboard.scoring_private import Private
-from leaderboard.scoring_process import COUNT, UNPACK, Ended, Resources, run_apart
+from leaderboard.scoring_process import COUNT, UNPACK, Ended, run_apart
 from leaderboard.scoring_revision import SCORER, begin_scorer, seal
 from leaderboard.store import folder_of
 from leaderboard.store_records import Accepted

@@ -179,7 +179,7 @@ def test_interrupted_after_the_log_has_it(tmp_path: Path, monkeypatch: pytest.Mo
 
 @forks
 def test_workers_are_killed(tmp_path: Path, run: Run) -> None:
-    """With four workers, and fifty killed at random, each submission is scored once, and none is lost."""
+    """With four workers, and fifty killed, five amid a claim, each submission is scored once."""
     store = new_store(tmp_path / "store", GENEROUS)
     for number in range(30):
         store.accept(*submission(tmp_path / "mine", f"{number}"), "ada", now=datetime.now(UTC))
@@ -192,7 +192,7 @@ def test_workers_are_killed(tmp_path: Path, run: Run) -> None:
     assert not told - Counter(one.entry for one in log)
     results = [path for path in store.files.names(SUBMISSIONS) if path.endswith("/result.json")]
     assert len(results) == 30
-    assert sum(one.claims for one in progress.values()) > 30  # some were begun again
+    assert sum(one.claims for one in progress.values()) >= 35  # those that were killed amid a claim
 
 
 @pytest.mark.parametrize("shared_by_all", [False, True])

@@ -18,7 +18,7 @@ from store_samples import GENEROUS, new_store, submission
 from craqbench.errors import UsageError
 from leaderboard.store import Store, open_store
 from leaderboard.store_records import Accepted, StoreError
-from leaderboard.store_scores import Scores
+from leaderboard.store_scores import LOST, Scores
 
 pytestmark = client_warnings
 
@@ -87,7 +87,7 @@ def test_one_retry_and_then_failed(board: Board) -> None:
 
 
 def test_stopping_is_no_error(board: Board) -> None:
-    """A worker that must stop gives its claim back, or is killed, as often as it likes."""
+    """A worker that must stop gives its claim back, or is killed, and none of it is an error."""
     _, scores, first = board
     for number in range(1, 6):
         claim = scores.claim(first, "one", lease=LEASE, now=NOON + number * LEASE)
@@ -95,6 +95,25 @@ def test_stopping_is_no_error(board: Board) -> None:
         if number % 2:
             scores.release(claim, "interrupted", error=False, now=NOON)
     assert scores.progress(first, now=NOON + 9 * LEASE) == ("waiting", 5, 0, "")
+
+
+def test_what_kills_its_workers(board: Board) -> None:
+    """What so many workers never came back from has failed; those who were stopped do not count."""
+    _, scores, first = board
+    for number in range(LOST + 5):
+        claim = scores.claim(first, "one", lease=LEASE, now=NOON + number * LEASE)
+        assert claim
+        if number < 5:
+            scores.release(claim, "interrupted", error=False, now=NOON)
+    before, after = NOON + (LOST + 4.5) * LEASE, NOON + (LOST + 5) * LEASE
+    assert scores.progress(first, now=before).state == "claimed"
+    failed = scores.progress(first, now=after)
+    assert failed[:3] == ("failed", LOST + 5, 0)
+    assert f"{LOST} workers" in failed.reason
+    assert scores.claim(first, "one", now=after) is None
+    assert claim
+    assert scores.finish(claim, b"late")
+    assert scores.progress(first, now=after).state == "scored"
 
 
 def test_another_scorer_scores_again(board: Board) -> None:

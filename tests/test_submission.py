@@ -35,6 +35,7 @@ from submission_samples import (
 from craqbench.evaluation_records import digest_of_answer
 from leaderboard import submission_process
 from leaderboard.board import board_bytes
+from leaderboard.process_limits import Resources, child_environment
 from leaderboard.submission import (
     METADATA,
     PREDICTIONS,
@@ -47,7 +48,7 @@ from leaderboard.submission import (
 from leaderboard.submission_checking import check, digest_of_pixels
 from leaderboard.submission_metadata import read_metadata
 from leaderboard.submission_png import GREY, RGB, decode_png, most_bytes
-from leaderboard.submission_process import Resources, check_apart, resources_for
+from leaderboard.submission_process import check_apart, resources_for
 from leaderboard.submission_rules import quoted
 from leaderboard.submission_text import check_https, check_text
 
@@ -255,7 +256,7 @@ def test_peek(tmp_path: Path) -> None:
 def test_the_process_takes_no_secrets_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that reads submissions has none of this one's variables but where Python code is."""
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    assert "hf_secret" not in str(submission_process._environment())
+    assert "hf_secret" not in str(child_environment())
     assert check_apart(small_board(), write_submission(tmp_path)).digest == digest_of(decoded())
 
 

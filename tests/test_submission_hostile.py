@@ -41,7 +41,8 @@ from submission_samples import (
 )
 
 from leaderboard.board import board_bytes
-from leaderboard.submission_process import Resources, check_apart
+from leaderboard.process_limits import Resources
+from leaderboard.submission_process import check_apart
 from leaderboard.submission_rules import RULES, Refused
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,19 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines.inpainting.learned import TILE, checked_tile, fill_in_tiles
+from baselines.inpainting.public import PublicInpainter
 from baselines.inpainting.torchscript import is_script, read_script
-from baselines.protocols import Card, Image, Mask
+from baselines.protocols import Card
 from baselines.torch_checkpoints import read_checkpoint
-from baselines.trained import needs_torch
-from baselines.weight_files import WeightsError, digest, write_atomically
+from baselines.weight_files import WeightsError, digest, given_file, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import torch
-
-    from baselines.inpainting.networks import Filler
 
 __all__ = ["PUBLISHED", "Lama", "convert"]
 
@@ -41,53 +38,28 @@ _WHERE = (
 )
 _OWNER = re.compile(r".*?generator\.")
 _FIRST = "model.1.ffc.convl2l.weight"
-_STRIDE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lama:
-    """LaMa's large masks, with its public weights.
+class Lama(PublicInpainter):
+    """LaMa's large masks, with its public weights: a TorchScript archive, a checkpoint, or safetensors.
 
-    Attributes
-    ----------
-    weights
-        The public TorchScript archive or checkpoint, or a safetensors file of the same tensors (`convert`).
-    device
-        "auto", "cpu", "cuda" or "cuda:NUMBER"; afterwards the one that is used.
-    tile
-        Larger images are tiled, px. A Fourier unit sees all of a tile: fillings are defined by the tiles.
-
-    Raises
-    ------
-    MissingError
-        If torch is not installed.
-    WeightsError
-        If there are no weights, or they are not of this network; the first that does not fit is named.
+    A Fourier unit sees all of a tile: fillings are defined by the tiles. For attributes and errors see
+    `PublicInpainter`.
     """
 
     name: ClassVar[str] = "lama"
-
-    weights: str | None = None
-    device: str = "auto"
-    tile: int = TILE
-
-    def __post_init__(self) -> None:
-        """Check the settings, and that the weights fit."""
-        checked_tile(self.name, self.tile, _STRIDE)
-        _ = self._path
-        with needs_torch(self.name):
-            filler = self._filler
-        object.__setattr__(self, "device", str(filler.device))
+    stride: ClassVar[int] = 8
 
     @cached_property
     def version(self) -> str:
         """That of our code, and the beginning of the weights' digest."""
-        return f"1+{digest(self._path)[:8]}"
+        return f"1+{digest(self._files[0])[:8]}"
 
     @cached_property
     def card(self) -> Card:
         """Where the weights come from; what they were trained on is known of the published file alone."""
-        found = digest(self._path)
+        found = digest(self._files[0])
         known = "Places Challenge (photographs); no painting"
         return Card(
             training_data=known if found == PUBLISHED else "not known: not the published file big-lama.pt",
@@ -97,41 +69,23 @@ class Lama:
             weights=found,
         )
 
-    def fill(self, image: Image, mask: Mask) -> Image:
-        """Fill (H, W, 3) uint8 RGB where (H, W) bool is True.
-
-        Raises
-        ------
-        ValueError
-            If `image` or `mask` is none, the mask covers all of the image, or memory runs out.
-        """
-        return fill_in_tiles(image, mask, self._filler, tile=self.tile, stride=_STRIDE)
-
     @cached_property
-    def _path(self) -> Path:
-        path = Path(self.weights or "")
-        if not self.weights or not path.is_file():
-            told = "no setting weights" if not self.weights else f"no file {self.weights!r}"
-            raise WeightsError(f"method {self.name!r}: there is {told}: expected the file {_WHERE}")
-        return path
+    def _files(self) -> list[Path]:
+        return [given_file(self.name, self.weights, _WHERE)]
 
-    @cached_property
-    def _filler(self) -> Filler:
-        """The network with its weights, on its device."""
+    def _network(self) -> torch.nn.Module:
         import torch  # noqa: PLC0415  seconds, and not everywhere
 
-        from baselines.inference import find_device  # noqa: PLC0415  the same
         from baselines.inpainting.lama_network import LamaNetwork  # noqa: PLC0415  the same
-        from baselines.inpainting.networks import Filler  # noqa: PLC0415  the same
         from baselines.weights import load_into  # noqa: PLC0415  the same
 
-        device = find_device(self.device)
-        tensors = {name: torch.from_numpy(array) for name, array in _read(self._path).items()}
-        width, blocks = _size(tensors, self._path)
+        path = self._files[0]
+        tensors = {name: torch.from_numpy(array) for name, array in _read(path).items()}
+        width, blocks = _size(tensors, path)
         with torch.random.fork_rng(devices=[]):  # first weights, drawn to be replaced
             network = LamaNetwork(width=width, blocks=blocks)
-        load_into(network, _counted(tensors, network.state_dict()), str(self._path))
-        return Filler(network=network, device=device)
+        load_into(network, _counted(tensors, network.state_dict()), str(path))
+        return network
 
 
 def convert(checkpoint: Path, path: Path) -> str:

@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
-from baselines.inpainting.learned import checked_tile, fill_in_tiles
-from baselines.protocols import Card, Image, Mask
+from baselines.inpainting.public import PublicInpainter
+from baselines.protocols import Card
 from baselines.torch_checkpoints import read_checkpoint
-from baselines.trained import needs_torch
 from baselines.weight_files import WeightsError, digest, write_atomically
 
 if TYPE_CHECKING:
-    from baselines.inpainting.networks import Filler
+    import torch
 
 __all__ = ["PhotoRestorationFill", "convert"]
 
@@ -43,46 +42,20 @@ _PARTS = (
 )
 """Each file, what its tensors are called here, and with what the names begin of those that are needed."""
 
-_STRIDE = 4
-_TILE = 320
-
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoRestorationFill:
-    """Holes in old photographs.
+class PhotoRestorationFill(PublicInpainter):
+    """Holes in old photographs, with the public weights: their folder, or a file that `convert` made of it.
 
-    Attributes
-    ----------
-    weights
-        The folder of the public weights, or a safetensors file of the same tensors (`convert` makes one).
-    device
-        "auto", "cpu", "cuda" or "cuda:NUMBER"; afterwards the one that is used.
-    tile
-        Larger images are tiled, px; the time grows with its fourth power.
-
-    Raises
-    ------
-    MissingError
-        If torch is not installed.
-    WeightsError
-        If there are no weights, or they are not of this network; the first that does not fit is named.
+    The time grows with the fourth power of `tile`. For attributes and errors see `PublicInpainter`.
     """
 
     name: ClassVar[str] = "photo_restoration"
+    stride: ClassVar[int] = 4
 
-    weights: str | None = None
-    device: str = "auto"
-    tile: int = _TILE
-
-    def __post_init__(self) -> None:
-        """Check the settings, and that the weights fit."""
-        checked_tile(self.name, self.tile, _STRIDE)
-        _ = self._files
-        with needs_torch(self.name):
-            filler = self._filler
-        object.__setattr__(self, "device", str(filler.device))
+    tile: int = 320
 
     @cached_property
     def version(self) -> str:
@@ -99,16 +72,6 @@ class PhotoRestorationFill:
             weights=self._digest,
         )
 
-    def fill(self, image: Image, mask: Mask) -> Image:
-        """Fill (H, W, 3) uint8 RGB where (H, W) bool is True.
-
-        Raises
-        ------
-        ValueError
-            If `image` or `mask` is none, the mask covers all of the image, or memory runs out.
-        """
-        return fill_in_tiles(image, mask, self._filler, tile=self.tile, stride=_STRIDE)
-
     @cached_property
     def _files(self) -> list[Path]:
         return _found(self.weights)
@@ -118,17 +81,12 @@ class PhotoRestorationFill:
         digests = [digest(path) for path in self._files]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
-    @cached_property
-    def _filler(self) -> Filler:
-        """The network with its weights, on its device."""
+    def _network(self) -> torch.nn.Module:
         import torch  # noqa: PLC0415  seconds, and not everywhere
 
-        from baselines.inference import find_device  # noqa: PLC0415  the same
-        from baselines.inpainting.networks import Filler  # noqa: PLC0415  the same
         from baselines.inpainting.photo_restoration_network import RestorationNetwork  # noqa: PLC0415  the same
         from baselines.weights import load_into, load_tensors  # noqa: PLC0415  the same
 
-        device = find_device(self.device)
         with torch.random.fork_rng(devices=[]):  # first weights, drawn to be replaced
             network = RestorationNetwork()
         if len(self._files) == 1:
@@ -136,7 +94,7 @@ class PhotoRestorationFill:
         else:
             tensors = {name: torch.from_numpy(array) for name, array in _read(self._files).items()}
         load_into(network, tensors, str(self.weights))
-        return Filler(network=network, device=device)
+        return network
 
 
 def convert(folder: Path, path: Path) -> str:
