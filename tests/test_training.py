@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from hub_paintings import (
 from local_hub import client_warnings, local_hub  # noqa: F401  a fixture
 from PIL import Image as Pictures
 from tiny_network import TinyNetwork, options, paintings, train
+from tiny_runs import assert_same_run, kill_between_checkpoints, losses
 
 from baselines.checkpoints import unpack
 from baselines.protocols import checked_predict
@@ -60,28 +60,6 @@ def unbroken(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("unbroken") / "run"
     train(options(source), out, HERE)
     return out
-
-
-def losses(out: Path) -> dict[int, float]:
-    """Return the loss curve of a run."""
-    with (out / "steps.csv").open() as lines:
-        rows = list(csv.DictReader(lines))
-    curve = {int(row["step"]): float(row["loss"]) for row in rows}
-    assert len(curve) == len(rows), "a step is listed twice"
-    return curve
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    """Both runs took the same steps, to 1e-6, and ended with the same weights."""
-    ours, theirs = losses(one), losses(other)
-    assert ours.keys() == theirs.keys()
-    assert max(abs(ours[step] - theirs[step]) for step in ours) <= 1e-6
-    for (name, a), b in zip(
-        load_weights(one / "tiny.safetensors")[0].items(),
-        load_weights(other / "tiny.safetensors")[0].values(),
-        strict=True,
-    ):
-        assert torch.allclose(a, b, atol=1e-6), name
 
 
 def test_a_run_leaves_all_that_is_promised(unbroken: Path) -> None:
@@ -163,23 +141,9 @@ def test_weights_of_the_end_are_written_again(
 def test_sigkill_changes_nothing(unbroken: Path, source: Path, tmp_path: Path) -> None:
     """A run that was killed between two checkpoints goes on to the loss curve of an unbroken one."""
     out = tmp_path / "run"
-    command = [sys.executable, str(ROOT / "tests" / "tiny_network.py"), str(out), str(source), "{}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 120
-        while _rows(out) < 6 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    assert not (out / "tiny.safetensors").exists()
-    assert unpack(out / "checkpoint.safetensors")[1]["trainer"]["step"] in (4, 8)
+    kill_between_checkpoints("tiny_network.py", out, source)
     train(options(source), out, HERE)
     assert_same_run(unbroken, out)
-
-
-def _rows(out: Path) -> int:
-    path = out / "steps.csv"
-    return path.read_text().count("\n") - 1 if path.exists() else 0
 
 
 def test_ctrl_c_finishes_the_step_and_writes_a_checkpoint(

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pictures
 from tiny_inpainting import TinyFiller, filling_options, train
 from tiny_network import paintings
+from tiny_runs import assert_same_run, kill_between_checkpoints, losses
 
-from baselines.checkpoints import unpack
 from baselines.inpainting.architectures import INPAINTING
 from baselines.inpainting.checks import checked_fill
 from baselines.registry import get_detector, get_inpainter
@@ -74,24 +69,6 @@ def unbroken(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("unbroken") / "run"
     train(filling_options(source), out, HERE)
     return out
-
-
-def losses(out: Path) -> dict[int, float]:
-    """Return the loss curve of a run."""
-    with (out / "steps.csv").open() as lines:
-        rows = list(csv.DictReader(lines))
-    assert len({row["step"] for row in rows}) == len(rows), "a step is listed twice"
-    return {int(row["step"]): float(row["loss"]) for row in rows}
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    """Both runs took the same steps, to 1e-6, and ended with the same weights."""
-    ours, theirs = losses(one), losses(other)
-    assert ours.keys() == theirs.keys()
-    assert max(abs(ours[step] - theirs[step]) for step in ours) <= 1e-6
-    first, second = (load_weights(out / "tiny.safetensors")[0] for out in (one, other))
-    assert first.keys() == second.keys()
-    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
 
 
 def damaged_pair(seed: int, side: int = 90) -> tuple[Image, Image, npt.NDArray[np.uint8]]:
@@ -335,23 +312,9 @@ def test_a_run_leaves_all_that_is_promised(unbroken: Path) -> None:
 def test_sigkill_changes_nothing(unbroken: Path, source: Path, tmp_path: Path) -> None:
     """A run that was killed between two checkpoints goes on to the loss curve of an unbroken one."""
     out = tmp_path / "run"
-    command = [sys.executable, str(ROOT / "tests" / "tiny_inpainting.py"), str(out), str(source), "{}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 120
-        while _rows(out) < 6 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    assert not (out / "tiny.safetensors").exists()
-    assert unpack(out / "checkpoint.safetensors")[1]["trainer"]["step"] in (4, 8)
+    kill_between_checkpoints("tiny_inpainting.py", out, source)
     train(options_of_run(out), out, HERE)
     assert_same_run(unbroken, out)
-
-
-def _rows(out: Path) -> int:
-    path = out / "steps.csv"
-    return path.read_text().count("\n") - 1 if path.exists() else 0
 
 
 def test_workers_and_sessions_change_nothing(unbroken: Path, source: Path, tmp_path: Path) -> None:
