@@ -16,7 +16,10 @@ from submission_samples import as_json, metadata, parquet, png, sound_masks, tab
 
 from leaderboard.store import Store
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no_silent_downcasting")  # Gradio asks pandas for it
+pytestmark = [  # what Gradio asks of pandas when it counts its own requests
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
+]
 
 SECONDS = 30.0
 
