@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import random
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, HfFileSystem
+from huggingface_hub import CommitOperationAdd, HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError
 
 from craqbench.hub import Repository
@@ -32,8 +33,18 @@ _LONGEST_PAUSE = 4.0
 _THREADS = 8
 
 
+class _View(threading.local):
+    """What a thread sees: each has its own, or one could be thrown back to what another saw earlier."""
+
+    def __init__(self, api: HfApi) -> None:
+        self.files = HfFileSystem(endpoint=api.endpoint, token=api.token, skip_instance_cache=True)
+        self.head = ""
+
+
 class HubFiles:
     """Files in a dataset repository, see `leaderboard.store_files.Files`. Methods raise `HubError`.
+
+    Threads may share it: a look is that of the thread which takes it.
 
     Parameters
     ----------
@@ -43,9 +54,7 @@ class HubFiles:
 
     def __init__(self, name: str) -> None:
         self.repository = Repository(name)
-        api = self.repository.api
-        self._files = HfFileSystem(endpoint=api.endpoint, token=api.token, skip_instance_cache=True)
-        self._head = ""  # what is read from; whoever writes has a head of its own, as threads do
+        self._view = _View(self.repository.api)
 
     def __str__(self) -> str:
         return f"hf://datasets/{self.repository.name}"
@@ -61,42 +70,56 @@ class HubFiles:
         return head.sha
 
     def _see(self, head: str) -> None:
-        if head != self._head:
-            self._files.invalidate_cache()  # of listings of commits that nobody reads any more
-        self._head = head
+        if head != self._view.head:
+            self._view.files.invalidate_cache()  # of listings of a commit that is not read any more
+        self._view.head = head
 
     def names(self, folder: str) -> list[str]:
         """Return paths, see `Files`."""
         start = self._root()
         with self.repository.explained():
-            found = patiently(functools.partial(self._files.find, f"{start}{folder}"))
+            found = patiently(functools.partial(self._view.files.find, f"{start}{folder}"))
         return sorted(name.removeprefix(start) for name in found)
 
     def read(self, path: str) -> bytes | None:
         """Return a content, see `Files`."""
-        with self.repository.explained():
-            return patiently(functools.partial(self._read, f"{self._root()}{path}"))
+        return self._read(self._view.files, f"{self._root()}{path}")
 
-    def _read(self, path: str) -> bytes | None:
-        try:
-            data: bytes = self._files.cat_file(path)
-        except FileNotFoundError:
-            return None
+    def _read(self, files: HfFileSystem, address: str) -> bytes | None:
+        with self.repository.explained():
+            try:
+                data: bytes = patiently(functools.partial(files.cat_file, address))
+            except FileNotFoundError:
+                return None
         return data
 
     def read_all(self, paths: Sequence[str]) -> list[bytes]:
         """Return contents, see `Files`: several at a time."""
-        with ThreadPoolExecutor(_THREADS) as pool:
-            found = list(pool.map(self.read, paths))
+        found = self._read_each(paths)
+        if None in found:
+            self.look()  # they may have been found by another thread, which saw more
+            found = self._read_each(paths)
         gone = [path for path, data in zip(paths, found, strict=True) if data is None]
         if gone:
             raise HubError(f"{self.repository}: {gone[0]} has been removed: expected that nothing ever is")
         return [data for data in found if data is not None]
 
+    def _read_each(self, paths: Sequence[str]) -> list[bytes | None]:
+        read, start = functools.partial(self._read, self._view.files), self._root()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(read, [f"{start}{path}" for path in paths]))
+
     def fetch(self, path: str, target: Path) -> None:
         """Copy a file, see `Files`."""
         with on_disk(target), self.repository.explained():
-            patiently(functools.partial(self._files.get_file, f"{self._root()}{path}", str(target)))
+            try:
+                self._fetch(path, target)
+            except FileNotFoundError:
+                self.look()  # as in `read_all`
+                self._fetch(path, target)
+
+    def _fetch(self, path: str, target: Path) -> None:
+        patiently(functools.partial(self._view.files.get_file, f"{self._root()}{path}", str(target)))
 
     def create(self, path: str, data: bytes, beside: Mapping[str, Content] | None = None) -> bool:
         """Create files in one commit, see `Files`."""
@@ -107,8 +130,7 @@ class HubFiles:
             if attempt:
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  no secret
             head = self._newest()
-            with self.repository.explained():
-                found = patiently(functools.partial(self._read, f"{self._root(head)}{path}"))
+            found = self._read(self._view.files, f"{self._root(head)}{path}")
             if found is not None:
                 self._see(head)
                 return found == data  # ours, if the answer to an earlier attempt was lost
@@ -140,6 +162,6 @@ class HubFiles:
         return None
 
     def _root(self, head: str = "") -> str:
-        if not head and not self._head:
+        if not head and not self._view.head:
             self.look()
-        return f"datasets/{self.repository.name}@{head or self._head}/"
+        return f"datasets/{self.repository.name}@{head or self._view.head}/"

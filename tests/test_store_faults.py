@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from local_hub import (
 from store_samples import GENEROUS, check_store, new_store, submission
 
 from craqbench.errors import StorageError
+from craqbench.hub import Head
+from craqbench.hub_errors import HubError
 from leaderboard import store_files
 from leaderboard.store import folder_of, open_store
+from leaderboard.store_hub import HubFiles
 from leaderboard.store_records import SUBMISSIONS
 from leaderboard.store_scores import Scores
 from leaderboard.submission import Refused
@@ -226,11 +230,56 @@ def test_twenty_at_once_on_the_hub(
 
 def in_threads(run: Callable[[int], None], count: int) -> None:
     """Run something so many times at once."""
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(run, range(count)))
+
+
+def test_a_late_answer_throws_no_other_thread_back(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that share files on the Hub see each what they have looked at, however late a look ends."""
+    hub.adopt(monkeypatch, tmp_path / "home")
+    files = new_store(f"hf://datasets/{ORG}/board").files
+    assert isinstance(files, HubFiles)
+    asked, go_on = threading.Event(), threading.Event()
+    newest = files.repository.head
+
+    def slow() -> Head | None:
+        found = newest()
+        if threading.current_thread() is not threading.main_thread():
+            asked.set()
+            go_on.wait(60)
+        return found
+
+    monkeypatch.setattr(files.repository, "head", slow)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(files.look)
+        assert asked.wait(60)
+        assert files.create("log/1.json", b"1")
+        go_on.set()
+        late.result()
+        assert files.names("log") == ["log/1.json"]
+        assert pool.submit(files.names, "log").result() == []
+        assert pool.submit(files.read, "log/1.json").result() is None
+        pool.submit(files.fetch, "log/1.json", tmp_path / "fetched.json").result()
+        assert pool.submit(files.read, "log/1.json").result() == b"1"  # it has looked again
+
+
+def test_a_thread_reads_what_another_has_found(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that has not looked for long is given what is there; of what is nowhere, it is told."""
+    hub.adopt(monkeypatch, tmp_path / "home")
+    files = new_store(f"hf://datasets/{ORG}/board").files
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(files.look).result()
+        assert files.create("log/1.json", b"1")
+        assert pool.submit(files.read_all, ["log/1.json"]).result() == [b"1"]
+    with pytest.raises(HubError, match=r"'lab/board'.*log/2\.json has been removed: expected"):
+        files.read_all(["log/1.json", "log/2.json"])
+    with pytest.raises(HubError, match=r"log/2\.json"):
+        files.fetch("log/2.json", tmp_path / "target.json")
+    assert not (tmp_path / "target.json").exists()
 
 
 def test_twenty_threads_at_one_store(tmp_path: Path) -> None:
