@@ -47,6 +47,10 @@ class Look:
         Strength of the bright rim of a lifted edge and the dark one opposite, and (x, y) where the light is.
     grain
         How unevenly cracks are filled, at the scales of some 2 and 12 px.
+    beads
+        How far the filling comes as beads and in stretches, at the scales of 1 and some 28 px.
+    tint
+        How far the hue of light cracks changes along them, grey to ochre.
     """
 
     width: float = 2.0
@@ -63,6 +67,8 @@ class Look:
     lift: float = 0.0
     lift_from: tuple[int, int] = (-1, -1)
     grain: float = 0.2
+    beads: float = 0.0
+    tint: float = 0.0
 
 
 def profile(network: Network, look: Look, *, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -125,7 +131,7 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     (H, W, 3) uint8 RGB; equal to `image` farther than `SOFT_EDGE` px from the mask.
     """
     zone = near(drawing.mask, SOFT_EDGE)
-    colour, luminance = _colour(image, look)
+    colour, luminance = _colour(image, look, rng)
     opacity = _opacity(drawing.opacity, look, rng) * zone
     damaged = blend(image, colour, opacity)
     if look.lift:
@@ -135,7 +141,13 @@ def damage(image: Image, drawing: Drawing, look: Look, *, rng: np.random.Generat
     return damaged
 
 
-def _colour(image: Image, look: Look) -> tuple[Image, Grey]:
+def dust(image: Image, amount: Grey, look: Look, *, rng: np.random.Generator) -> Image:
+    """Lay what fills cracks upon paint, 0 to 255 of it: (H, W, 3) uint8 RGB in and out, (H, W) uint8."""
+    colour, _ = _colour(image, look, rng)
+    return blend(image, colour, _beaded(amount.astype(np.uint16), look.beads, rng))
+
+
+def _colour(image: Image, look: Look, rng: np.random.Generator) -> tuple[Image, Grey]:
     """Colour of the cracks at each px, from the paint around it, and that paint's luminance.
 
     Both are smooth, and worked out on a quarter of the pixels.
@@ -149,6 +161,7 @@ def _colour(image: Image, look: Look) -> tuple[Image, Grey]:
     shows_light = luminance < look.flip
     if shows_light.any():
         light = lookup(around, levels + np.array(look.light, np.float32))
+        light = _tinted(light, look, rng) if look.tint else light
         colour = np.asarray(cv2.copyTo(light, shows_light.view(np.uint8), colour), np.uint8)
     return (
         np.asarray(cv2.resize(colour, (w, h), interpolation=cv2.INTER_NEAREST), np.uint8),
@@ -198,7 +211,28 @@ def _opacity(drawn: Grey, look: Look, rng: np.random.Generator) -> npt.NDArray[n
     filled = np.asarray(cv2.LUT(filling, factors.astype(np.uint16)), np.uint16)
     filled *= np.asarray(soft, np.uint8)
     filled >>= np.uint16(7)
-    return np.minimum(filled, np.uint16(256))
+    filled = np.minimum(filled, np.uint16(256))
+    return _beaded(filled, look.beads, rng) if look.beads else filled
+
+
+def _tinted(light: Image, look: Look, rng: np.random.Generator) -> Image:
+    """Shift the hue of light cracks, far to ochre and little to grey, over some 20 px."""
+    swing = np.maximum(np.arange(256) - 128, -16) * (look.tint * look.light[1] / 96)
+    warmer = np.rint(swing).astype(np.int16)[_grains(light.shape[:2], 10, rng)]
+    return np.asarray(cv2.add(light, cv2.merge([warmer, warmer >> 2, -warmer]), dtype=cv2.CV_8U), np.uint8)
+
+
+def _beaded(filled: npt.NDArray[np.uint16], beads: float, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    """Change opacity, 0-256, from px to px and over long stretches; at its mean it stays about as it is."""
+    deviation = (np.arange(256) - 128) / 64
+    fine, long = (
+        np.minimum(np.rint(64 * np.exp(strength * beads * deviation)), 255).astype(np.uint32)
+        for strength in (0.7, 1.3)
+    )
+    h, w = filled.shape
+    changed = filled * fine[rng.integers(0, 256, (h, w), np.uint8)] >> 6
+    changed = changed * long[_grains((h, w), 28, rng)] >> 6
+    return np.asarray(np.minimum(changed, 256), np.uint16)
 
 
 def _grains(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> Grey:

@@ -18,8 +18,8 @@ from generators.networks import Floats
 from generators.portability import coarse
 from generators.triplets import Image, Size
 
-_NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
-_HEAVY = _NORMAL * _NORMAL * _NORMAL
+NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)], np.float32)
+_HEAVY = NORMAL * NORMAL * NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def texture(size: Size, surface: Surface, *, rng: np.random.Generator) -> Floats
     if surface.weave:
         plane += _weave(size, surface, rng)
     plane += _coarse_noise(size, surface.coarse_grain, rng)
-    plane += noise(plane.shape, rng, _NORMAL * surface.grain + _HEAVY * (surface.salt / 3))
+    plane += noise(plane.shape, rng, NORMAL * surface.grain + _HEAVY * (surface.salt / 3))
     if surface.hairs or surface.crumbs or surface.specks:
         plane += _marks(size, surface, rng)
     return plane
@@ -101,7 +101,7 @@ def _strokes(size: Size, surface: Surface, patches: Floats, rng: np.random.Gener
     return np.asarray((0.75 * fine + 0.5 * broad) * strength, np.float32)
 
 
-def noise(shape: tuple[int, ...], rng: np.random.Generator, levels: Floats = _NORMAL) -> Floats:
+def noise(shape: tuple[int, ...], rng: np.random.Generator, levels: Floats = NORMAL) -> Floats:
     """Return noise of 256 equally frequent levels: random bytes are alike on every machine."""
     return np.asarray(cv2.LUT(rng.integers(0, 256, shape, np.uint8), levels.astype(np.float32)), np.float32)
 
@@ -181,7 +181,7 @@ def _marks(size: Size, surface: Surface, rng: np.random.Generator) -> Floats:
     plane = np.full((h, w), 128, np.uint8)
     for x, y, level, length, bend, turn in zip(*_hair_draws(size, surface, rng), strict=True):
         _hair(plane, (x, y), surface.direction + bend * 8 + turn, length, bend, int(level))
-    _scatter_crumbs(plane, surface, rng)
+    scatter_crumbs(plane, surface, rng)
     x, y, contrast, radius = rng.random((4, surface.specks))
     levels = np.clip(128 + surface.speck_contrast * (0.3 + contrast), 0, 255).astype(int)
     axes = (2.6 * radius**4 * 16).astype(int)
@@ -225,7 +225,7 @@ def _hair(
     cv2.polylines(plane, [np.rint(points * 16).astype(np.int32)], False, level, 1, cv2.LINE_AA, 4)
 
 
-def _scatter_crumbs(plane: npt.NDArray[np.uint8], surface: Surface, rng: np.random.Generator) -> None:
+def scatter_crumbs(plane: npt.NDArray[np.uint8], surface: Surface, rng: np.random.Generator) -> None:
     """Draw short bent dashes, in four strengths."""
     n, (h, w) = surface.crumbs, plane.shape
     random = rng.integers(0, 2, n) == 0

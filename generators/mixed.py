@@ -2,7 +2,8 @@
 
 Made for training detectors. Close-ups show paint at the scale of a macro photograph: tone, strokes, weave,
 specks and grain are added to an enlarged passage of the painting, and all that belongs to the clean image.
-Details show a passage as it is, with all contours and folds that were painted to be seen.
+Details show a passage as it is, with all contours and folds that were painted to be seen. Dusty close-ups,
+where they are asked for, show nearly black paint whose cracks are seen by the dust in them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from generators import appearance, grounds
+from generators import appearance, dust, grounds
 from generators.appearance import Look
 from generators.craquelure import STYLES, NetworkParameters, crack, describe, draw_habit, draw_look
 from generators.framing import Framing, close_up, whole
@@ -41,6 +42,8 @@ class MixedParameters:
         Scale of the painting in a close-up and in a detail, drawn uniformly in the logarithm.
     dark_share
         Share of close-ups on nearly black paint.
+    dusty_share
+        Share of close-ups that are dusty instead, see `generators.dust`.
     spacing
         Distance between primary cracks in close-ups and details, drawn uniformly in the logarithm.
     width
@@ -63,6 +66,7 @@ class MixedParameters:
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     detail_zoom: Range = between(0.1, 32, (0.4, 1.5))
     dark_share: float = between(0, 1, 0.45)
+    dusty_share: float = between(0, 1, 0.0)
     spacing: Range = between(8, 4096, (25.0, 105.0))
     width: Range = between(0.34, 64, (0.85, 2.3))
     gaping_share: float = between(0, 1, 0.15)
@@ -76,16 +80,21 @@ class MixedParameters:
         check(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Photograph:
-    """What photographing does to a picture: unsharp masking, then JPEG of a quality (0: none)."""
+    """What photographing does to a picture: noise, unsharp masking, then JPEG of a quality (0: none)."""
 
     sharpening: float = 0.0
     quality: int = 0
+    film: dust.Film | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.sharpening or self.quality or self.film is not None)
 
     def of(self, image: Image) -> Image:
         """Wear a picture."""
-        return grounds.wear(image, self.quality, self.sharpening)
+        exposed = image if self.film is None else dust.expose(image, self.film)
+        return grounds.wear(exposed, self.quality, self.sharpening)
 
 
 def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.random.Generator) -> Triplet:
@@ -98,7 +107,7 @@ def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.rand
     photograph = Photograph()
     frame, clean = ground(painting, size, fit, view, p, rng)
     if view != "whole":
-        photograph = draw_photograph(p, rng)
+        photograph = draw_photograph(p, size, view, rng)
         network = replace(network, spacing=p.spacing, width=p.width, lifted=0.35)
     habit, look = vary(draw_habit(network, rng), rng), draw_look(network, clean, rng)
     age = p.age
@@ -106,6 +115,9 @@ def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.rand
         habit, look = come_near(habit, look, p, rng)
         young = uniform(YOUNG, rng)
         age *= young if rng.random() < p.young_share else 1.0
+    if view == "dusty":
+        look = dust.dusty_look(look, rng)
+        clean = dust.scatter_fibres(clean, look, rng)
     meta = {"style": style, "view": view}
     if not cracked:
         worn = photograph.of(clean)
@@ -114,11 +126,13 @@ def draw(painting: Image, size: Size, fit: str, parameters: Any, *, rng: np.rand
 
 
 def draw_view(p: MixedParameters, fit: str, rng: np.random.Generator) -> str:
-    """Draw what a triplet shows: "close-up", "detail" or "whole"."""
+    """Draw what a triplet shows: "close-up", "dusty", "detail" or "whole"."""
     near, nearer = rng.random(2)
     if fit != "crop":
         return "whole"
-    return "close-up" if near < p.close_ups else "detail" if nearer < p.details else "whole"
+    if near < p.close_ups:
+        return "dusty" if p.dusty_share and rng.random() < p.dusty_share else "close-up"
+    return "detail" if nearer < p.details else "whole"
 
 
 def ground(
@@ -127,6 +141,8 @@ def ground(
     """Frame a view, and return what it shows."""
     if view == "close-up":
         return close_up_ground(painting, size, p, rng)
+    if view == "dusty":
+        return close_up_ground(painting, size, replace(p, dark_share=1.0), rng, dusty=True)
     whole_size = painting.shape[1], painting.shape[0]
     if view == "detail":
         frame = close_up(whole_size, size, log_uniform(p.detail_zoom, rng), rng=rng)
@@ -149,7 +165,7 @@ def _cracked(
     network, drawing = crack(frame, habit, look, age, rng)
     damaged = appearance.damage(clean, drawing, look, rng=rng)
     meta = {**meta, **describe(network, habit, look, age)}
-    if photograph != Photograph():
+    if photograph:
         clean, damaged = photograph.of(clean), photograph.of(damaged)
         near = appearance.near(drawing.mask, appearance.SOFT_EDGE)
         damaged = np.asarray(cv2.copyTo(damaged, near.view(np.uint8), clean.copy()), np.uint8)
@@ -210,14 +226,15 @@ def connected(habit: Habit, rng: np.random.Generator) -> Habit:
 
 
 def close_up_ground(
-    painting: Image, size: Size, p: MixedParameters, rng: np.random.Generator
+    painting: Image, size: Size, p: MixedParameters, rng: np.random.Generator, *, dusty: bool = False
 ) -> tuple[Framing, Image]:
     """Enlarge a passage and make a paint surface of it: tone, strokes, weave, specks, grain."""
     frame = close_up((painting.shape[1], painting.shape[0]), size, log_uniform(p.zoom, rng), rng=rng)
     x0, y0, x1, y1 = frame.window
     passage = tone(painting[y0:y1, x0:x1], p.dark_share, rng)
     enlarged = replace(frame, window=(0, 0, x1 - x0, y1 - y0)).image(passage)
-    return frame, grounds.lay(enlarged, draw_surface(rng), rng=rng)
+    surface = draw_surface(rng)
+    return frame, grounds.lay(enlarged, dust.dusty_surface(surface, rng) if dusty else surface, rng=rng)
 
 
 def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
@@ -238,10 +255,12 @@ def tone(view: Image, dark_share: float, rng: np.random.Generator) -> Image:
     return appearance.lookup(view, base + (np.arange(256, dtype=np.float32)[:, None] - mean) * contrast)
 
 
-def draw_photograph(p: MixedParameters, rng: np.random.Generator) -> Photograph:
+def draw_photograph(p: MixedParameters, size: Size, view: str, rng: np.random.Generator) -> Photograph:
     """Draw how a close-up was photographed."""
     sharpening = uniform((0, 1.2), rng) if rng.random() < 0.5 else 0.0
     quality = int(rng.integers(60, 96)) if rng.random() < p.jpeg_share else 0
+    if view == "dusty":
+        return Photograph(uniform((0, 2.5), rng), quality, dust.film(size, rng))
     return Photograph(sharpening, quality)
 
 
