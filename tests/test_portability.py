@@ -16,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = """
 import hashlib
 import numpy as np
-from generators.recipes import RECIPES, triplet
+from generators.recipes import RECIPES, triplet, with_settings
 small, large = (np.random.default_rng(0).integers(0, 256, (s, s, 3)).astype(np.uint8) for s in (150, 400))
-for name, recipe in RECIPES.items():
-    for index in range(8 if name == "mixed" else 2):
+dusty = {"dusty": with_settings(RECIPES["mixed"], {"close_ups": 1.0, "dusty_share": 1.0})}
+for name, recipe in {**RECIPES, **dusty}.items():
+    for index in range({"mixed": 8, "dusty": 4}.get(name, 2)):
         made = triplet(recipe, 0, index, (small, large)[index % 2], (433, 301))
         arrays = made.image, made.labels, made.damaged
         print(name, index, *(hashlib.sha256(array.tobytes()).hexdigest() for array in arrays))
