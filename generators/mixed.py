@@ -43,8 +43,8 @@ class MixedParameters:
     dark_share
         Share of close-ups on nearly black paint.
     dusty_share
-        Share of close-ups that show nearly black paint under a camera's noise instead, whose cracks are seen by
-        the dust in them; none by default.
+        Share of close-ups that show nearly black paint under a camera's noise instead, with cracks that are
+        seen by the dust in them; none by default.
     spacing
         Distance between primary cracks in close-ups and details, drawn uniformly in the logarithm.
     width
