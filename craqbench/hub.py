@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import huggingface_hub
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
 
 import craqbench
 from craqbench.errors import UsageError
@@ -38,6 +44,7 @@ __all__ = [
 
 _NAME = re.compile(r"\b[\w.-]{1,96}\b", re.ASCII)
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
+_TIMEOUT = 30.0
 
 
 class Version(NamedTuple):
@@ -207,6 +214,23 @@ class Repository:
             except RepositoryNotFoundError:
                 return None
         return Head(str(info.sha), bool(info.private))
+
+    def read(self, path: str, sha: str) -> bytes | None:
+        """Return the content of a small file in a commit; None if there is none. Safe in threads."""
+        with self.explained():
+            try:
+                return patiently(functools.partial(self._read, path, sha))
+            except RemoteEntryNotFoundError:
+                return None
+
+    def _read(self, path: str, sha: str) -> bytes:
+        url = huggingface_hub.hf_hub_url(
+            self.name, path, repo_type=self.kind, revision=sha, endpoint=self.api.endpoint
+        )
+        headers = build_hf_headers(token=self.api.token, library_name="craqbench")
+        answer = get_session().get(url, headers=headers, timeout=_TIMEOUT, follow_redirects=True)
+        hf_raise_for_status(answer)
+        return bytes(answer.content)
 
     def check_writable(self) -> None:
         """Raise `HubError` if whoever is logged in may not write."""

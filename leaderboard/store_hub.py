@@ -13,9 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, HfApi, HfFileSystem
+from huggingface_hub import CommitOperationAdd, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError
 
 from craqbench.hub import Repository
@@ -33,18 +34,35 @@ _LONGEST_PAUSE = 4.0
 _THREADS = 8
 
 
-class _View(threading.local):
-    """What a thread sees: each has its own, or one could be thrown back to what another saw earlier."""
+class _View:
+    """A commit, and what has been listed of it."""
 
-    def __init__(self, api: HfApi) -> None:
-        self.files = HfFileSystem(endpoint=api.endpoint, token=api.token, skip_instance_cache=True)
-        self.head = ""
+    def __init__(self, repository: Repository, head: str) -> None:
+        self.head, self._repository = head, repository
+        self._root = f"datasets/{repository.name}@{head}/"
+        self._files = self._file_system()
+        self._lock = threading.Lock()
+
+    def names(self, folder: str) -> list[str]:
+        find = functools.partial(self._files.find, f"{self._root}{folder}")
+        with self._lock, self._repository.explained():
+            return sorted(name.removeprefix(self._root) for name in patiently(find))
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Raise `FileNotFoundError`, among what the client raises, if there is none."""
+        patiently(functools.partial(self._file_system().get_file, f"{self._root}{path}", str(target)))
+
+    def _file_system(self) -> HfFileSystem:
+        """Make a client: it remembers listings, and no two threads may use one at once."""
+        api = self._repository.api
+        return HfFileSystem(endpoint=api.endpoint, token=api.token, skip_instance_cache=True)
 
 
 class HubFiles:
     """Files in a dataset repository, see `leaderboard.store_files.Files`. Methods raise `HubError`.
 
-    Threads may share it: a look is that of the thread which takes it.
+    Threads may share it. What a thread reads is as of its own last look: it cannot be thrown back to what
+    another was told late.
 
     Parameters
     ----------
@@ -54,13 +72,16 @@ class HubFiles:
 
     def __init__(self, name: str) -> None:
         self.repository = Repository(name)
-        self._view = _View(self.repository.api)
+        self._lock = threading.Lock()
+        self._views: WeakValueDictionary[str, _View] = WeakValueDictionary()
+        self._last: _View | None = None  # keeps its listings while no thread looks at it
+        self._mine = threading.local()
 
     def __str__(self) -> str:
         return f"hf://datasets/{self.repository.name}"
 
     def look(self) -> None:
-        """See the newest commit; everything is read from that, until the next look."""
+        """See the newest commit; this thread reads everything from that, until its next look."""
         self._see(self._newest())
 
     def _newest(self) -> str:
@@ -70,28 +91,24 @@ class HubFiles:
         return head.sha
 
     def _see(self, head: str) -> None:
-        if head != self._view.head:
-            self._view.files.invalidate_cache()  # of listings of a commit that is not read any more
-        self._view.head = head
+        with self._lock:
+            view = self._views.get(head) or _View(self.repository, head)
+            self._views[head] = self._last = self._mine.view = view
+
+    @property
+    def _view(self) -> _View:
+        if not hasattr(self._mine, "view"):
+            self.look()
+        view: _View = self._mine.view
+        return view
 
     def names(self, folder: str) -> list[str]:
         """Return paths, see `Files`."""
-        start = self._root()
-        with self.repository.explained():
-            found = patiently(functools.partial(self._view.files.find, f"{start}{folder}"))
-        return sorted(name.removeprefix(start) for name in found)
+        return self._view.names(folder)
 
     def read(self, path: str) -> bytes | None:
         """Return a content, see `Files`."""
-        return self._read(self._view.files, f"{self._root()}{path}")
-
-    def _read(self, files: HfFileSystem, address: str) -> bytes | None:
-        with self.repository.explained():
-            try:
-                data: bytes = patiently(functools.partial(files.cat_file, address))
-            except FileNotFoundError:
-                return None
-        return data
+        return self.repository.read(path, self._view.head)
 
     def read_all(self, paths: Sequence[str]) -> list[bytes]:
         """Return contents, see `Files`: several at a time."""
@@ -105,21 +122,18 @@ class HubFiles:
         return [data for data in found if data is not None]
 
     def _read_each(self, paths: Sequence[str]) -> list[bytes | None]:
-        read, start = functools.partial(self._read, self._view.files), self._root()
+        read = functools.partial(self.repository.read, sha=self._view.head)
         with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(read, [f"{start}{path}" for path in paths]))
+            return list(pool.map(read, paths))
 
     def fetch(self, path: str, target: Path) -> None:
         """Copy a file, see `Files`."""
         with on_disk(target), self.repository.explained():
             try:
-                self._fetch(path, target)
+                self._view.fetch(path, target)
             except FileNotFoundError:
                 self.look()  # as in `read_all`
-                self._fetch(path, target)
-
-    def _fetch(self, path: str, target: Path) -> None:
-        patiently(functools.partial(self._view.files.get_file, f"{self._root()}{path}", str(target)))
+                self._view.fetch(path, target)
 
     def create(self, path: str, data: bytes, beside: Mapping[str, Content] | None = None) -> bool:
         """Create files in one commit, see `Files`."""
@@ -130,7 +144,7 @@ class HubFiles:
             if attempt:
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.05 * 2**attempt)))  # noqa: S311  no secret
             head = self._newest()
-            found = self._read(self._view.files, f"{self._root(head)}{path}")
+            found = self.repository.read(path, head)
             if found is not None:
                 self._see(head)
                 return found == data  # ours, if the answer to an earlier attempt was lost
@@ -160,8 +174,3 @@ class HubFiles:
                 raise
         self._see(str(made.oid))
         return None
-
-    def _root(self, head: str = "") -> str:
-        if not head and not self._view.head:
-            self.look()
-        return f"datasets/{self.repository.name}@{head or self._view.head}/"

@@ -282,6 +282,27 @@ def test_a_thread_reads_what_another_has_found(
     assert not (tmp_path / "target.json").exists()
 
 
+def test_threads_list_a_commit_once(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one thread has listed, no other asks the Hub for until somebody writes."""
+    hub.adopt(monkeypatch, tmp_path / "home")
+    files = new_store(f"hf://datasets/{ORG}/board").files
+    assert files.create("log/1.json", b"1")
+
+    def read(_: int) -> None:
+        files.look()
+        assert files.names("log") == ["log/1.json"]
+        assert files.read_all(["log/1.json"]) == [b"1"]
+
+    read(0)
+    asked = hub.calls.count("GET .*/tree/")
+    assert asked
+    in_threads(read, 8)
+    assert hub.calls.count("GET .*/tree/") == asked
+    assert files.create("log/2.json", b"2")
+    assert files.names("log") == ["log/1.json", "log/2.json"]
+    assert hub.calls.count("GET .*/tree/") > asked
+
+
 def test_twenty_threads_at_one_store(tmp_path: Path) -> None:
     """One store serves many threads at once, as in a server."""
     store = new_store(tmp_path / "store", GENEROUS)
