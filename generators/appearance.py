@@ -229,10 +229,13 @@ def _beaded(filled: npt.NDArray[np.uint16], beads: float, rng: np.random.Generat
         np.minimum(np.rint(64 * np.exp(strength * beads * deviation)), 255).astype(np.uint32)
         for strength in (0.7, 1.3)
     )
-    h, w = filled.shape
-    changed = filled * fine[rng.integers(0, 256, (h, w), np.uint8)] >> 6
-    changed = changed * long[_grains((h, w), 28, rng)] >> 6
-    return np.asarray(np.minimum(changed, 256), np.uint16)
+    near_px, far_px = rng.integers(0, 256, filled.shape, np.uint8), _grains(filled.shape, 28, rng)
+    there = np.flatnonzero(filled)
+    changed = filled.ravel()[there] * fine[near_px.ravel()[there]] >> 6
+    changed = changed * long[far_px.ravel()[there]] >> 6
+    beaded = np.zeros(filled.shape, np.uint16)
+    beaded.ravel()[there] = np.minimum(changed, 256)
+    return beaded
 
 
 def _grains(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> Grey:

@@ -87,7 +87,8 @@ def film(size: Size, rng: np.random.Generator) -> Film:
     level, colour = log_uniform((0.5, 4.5), rng), uniform((0.1, 1.0), rng)
     tables = [np.rint(part * grounds.NORMAL).astype(np.int16) for part in (level, level * colour)]
     fine, coloured = _grain(size, 1, 1, rng), _grain(size, 3, 2, rng)
-    return np.asarray(tables[0][fine] + tables[1][coloured], np.int16)
+    grey = cv2.LUT(fine, tables[0])
+    return np.asarray(cv2.add(cv2.merge([grey] * 3), cv2.LUT(coloured, tables[1])), np.int16)
 
 
 def _grain(size: Size, planes: int, side: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
