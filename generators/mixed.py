@@ -44,7 +44,7 @@ class MixedParameters:
         Share of close-ups on nearly black paint.
     dusty_share
         Share of close-ups that show nearly black paint under a camera's noise instead, with cracks that are
-        seen by the dust in them; none by default.
+        seen by the dust in them.
     spacing
         Distance between primary cracks in close-ups and details, drawn uniformly in the logarithm.
     width
@@ -67,7 +67,7 @@ class MixedParameters:
     zoom: Range = between(0.1, 32, (1.2, 8.0))
     detail_zoom: Range = between(0.1, 32, (0.4, 1.5))
     dark_share: float = between(0, 1, 0.45)
-    dusty_share: float = between(0, 1, 0.0)
+    dusty_share: float = between(0, 1, 0.3)
     spacing: Range = between(8, 4096, (25.0, 105.0))
     width: Range = between(0.34, 64, (0.85, 2.3))
     gaping_share: float = between(0, 1, 0.15)

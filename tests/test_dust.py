@@ -33,7 +33,7 @@ def grey(image: Image) -> Any:
 
 
 def test_dusty_close_ups_are_a_share() -> None:
-    """Of the close-ups as many are dusty as are asked for; by default none is."""
+    """Of the close-ups as many are dusty as are asked for."""
     views = [t.meta["view"] for t in several(200, dusty_share=0.4)]
     assert views.count("dusty") / 200 == pytest.approx(0.4, abs=4 * (0.4 * 0.6 / 200) ** 0.5)
     assert set(views) == {"dusty", "close-up"}

@@ -62,9 +62,9 @@ def test_none_or_all_can_be_whole_paint(share: float) -> None:
 def test_close_ups_need_a_crop() -> None:
     """Padding and stretching ask for the whole painting: close-ups and details are there with crop only."""
     views = {fit: [t.meta["view"] for t in several(30, fit=fit)] for fit in ("crop", "pad", "stretch")}
-    assert {"close-up", "detail", "whole"} == set(views["crop"])
+    assert {"close-up", "dusty", "detail", "whole"} == set(views["crop"])
     assert set(views["pad"]) == set(views["stretch"]) == {"whole"}
-    assert {t.meta["view"] for t in several(20, close_ups=1.0)} == {"close-up"}
+    assert {t.meta["view"] for t in several(20, close_ups=1.0)} == {"close-up", "dusty"}
     assert {t.meta["view"] for t in several(20, close_ups=0.0, details=1.0)} == {"detail"}
     assert {t.meta["view"] for t in several(20, close_ups=0.0, details=0.0)} == {"whole"}
 
@@ -125,16 +125,17 @@ def test_the_clean_picture_of_a_close_up_has_hard_negatives() -> None:
 
 def test_grounds_are_dark_and_light() -> None:
     """About `dark_share` of the close-ups are nearly black, the others anything from there to light."""
-    levels = np.array([t.image.mean() for t in several(150, close_ups=1.0, size=(64, 64))])
+    made = several(150, close_ups=1.0, dusty_share=0.0, size=(64, 64))
+    levels = np.array([t.image.mean() for t in made])
     assert (levels < 50).mean() == pytest.approx(MixedParameters().dark_share, abs=0.15)
     assert (levels > 110).mean() > 0.2
 
 
 def test_widths_range_from_hairlines_to_gaping_cracks() -> None:
-    """In close-ups the widest cracks of a triplet measure from 3 px to several."""
+    """In close-ups that are not dusty the widest cracks of a triplet measure from 3 px to several."""
     widths = [
         2 * cv2.distanceTransform(t.mask.view(np.uint8), cv2.DIST_L2, 5).max()
-        for t in several(80, close_ups=1.0, clean_share=0.0, size=(256, 256))
+        for t in several(80, close_ups=1.0, dusty_share=0.0, clean_share=0.0, size=(256, 256))
     ]
     assert np.percentile(widths, 5) < 4
     assert max(widths) > 6
