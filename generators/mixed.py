@@ -2,8 +2,8 @@
 
 Made for training detectors. Close-ups show paint at the scale of a macro photograph: tone, strokes, weave,
 specks and grain are added to an enlarged passage of the painting, and all that belongs to the clean image.
-Details show a passage as it is, with all contours and folds that were painted to be seen. Dusty close-ups,
-where they are asked for, show nearly black paint whose cracks are seen by the dust in them.
+Details show a passage as it is, with all contours and folds that were painted to be seen. Dusty close-ups show
+nearly black paint whose cracks are seen by the dust in them.
 """
 
 from __future__ import annotations
@@ -300,7 +300,8 @@ MIXED = Recipe(
     "all styles, whole paintings, details and close-ups, hard negatives, some without a crack",
     "For training detectors: draws among the five styles and over their parameters. Most triplets are "
     "close-ups, dark and light, from hairlines to gaping cracks, on brushy, woven, noisy, JPEG-worn and "
-    "nearly black paint; others show details and whole paintings. Brush ridges, weave, hair-thin painted "
+    "nearly black paint, or on such paint as a camera sees it, with dust in the cracks and coloured noise; "
+    "others show details and whole paintings. Brush ridges, weave, hair-thin painted "
     "lines, pits, crumbs and dust in the clean image are there to be mistaken for cracks, as are painted "
     "contours; some triplets have no crack at all.",
     MixedParameters(),
