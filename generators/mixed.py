@@ -2,8 +2,8 @@
 
 Made for training detectors. Close-ups show paint at the scale of a macro photograph: tone, strokes, weave,
 specks and grain are added to an enlarged passage of the painting, and all that belongs to the clean image.
-Details show a passage as it is, with all contours and folds that were painted to be seen. Dusty close-ups show
-nearly black paint whose cracks are seen by the dust in them.
+Details show a passage as it is, with all contours and folds that were painted to be seen. Dusty close-ups
+show nearly black paint whose cracks are seen by the dust in them.
 """
 
 from __future__ import annotations
