@@ -175,7 +175,8 @@ def _lay_out(gr: Any, form: "_Form", operator: str) -> None:
     clock = gr.Timer(_SECONDS, active=False)
     hear, do_check, do_submit = _told_who(gr, form, operator)
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    described.upload(form.take, described, text, **quiet)
+    taken = described.upload(form.take, described, text, **quiet)
+    taken.then(hear, text, said, **quiet)  # a change that comes while another is heard may get lost
     text.change(hear, text, said, trigger_mode="always_last", **quiet)
     check.click(do_check, [text, predictions], answer, **quiet)
     sent = send.click(do_submit, [text, predictions], [answer, entry], **quiet)

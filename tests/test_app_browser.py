@@ -52,9 +52,8 @@ def wait(page: Browser, script: str) -> Any:
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError(
-        f"{script} has not become true in {SECONDS:g} s: {page.run('document.body.innerText')}"
-    )
+    seen = page.run("document.body.innerText"), page.run("document.querySelector('textarea')?.value")
+    raise AssertionError(f"{script} has not become true in {SECONDS:g} s: {seen}, {page.complaints()}")
 
 
 def choose(page: Browser, selector: str, file: Path) -> None:
