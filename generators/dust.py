@@ -2,7 +2,7 @@
 
 On dark paint a crack does not show by itself but by what lies in it: powdered varnish, dust, retouching. It
 comes as beads and in stretches, grey here and ochre there; the same dust lies on the paint as fibres and
-grains. Cameras lift what little light there is, and with it their own coloured noise. Drawn after some 115
+grains. Cameras lift what little light there is, and with it their own coloured noise. Drawn after some twenty
 dark photographs of 17th-century oils (National Gallery of Art, Washington).
 """
 
